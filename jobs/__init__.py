@@ -1,0 +1,1 @@
+"""Entry points for `ray job submit`, each a few lines over the SDK."""

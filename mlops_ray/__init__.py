@@ -1,0 +1,65 @@
+"""Ray pipelines from raw data to a served, monitored model, tied together by one run manifest.
+
+The three lines most users need::
+
+    import mlops_ray
+
+    run = mlops_ray.Pipeline("configs/breast_cancer.yaml").run()
+    answers = mlops_ray.Project().predictor(run.model_reference).predict_records([...])
+
+Names are loaded on first use, so importing this package imports neither Ray nor a model library.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mlops_ray.cli.exit_codes import exit_code
+    from mlops_ray.errors import MlopsRayError
+    from mlops_ray.models.predictor import Predictor
+    from mlops_ray.pipeline.init_project import init_project
+    from mlops_ray.pipeline.pipeline import Pipeline
+    from mlops_ray.pipeline.project import Project
+    from mlops_ray.pipeline.run import Run
+    from mlops_ray.pipeline.serving import Endpoint
+    from mlops_ray.registry import Registry
+    from mlops_ray.telemetry.progress import terminal_progress
+
+__all__ = [
+    "Endpoint",
+    "MlopsRayError",
+    "Pipeline",
+    "Predictor",
+    "Project",
+    "Registry",
+    "Run",
+    "exit_code",
+    "init_project",
+    "terminal_progress",
+]
+
+_HOME = {
+    "Endpoint": "mlops_ray.pipeline.serving",
+    "MlopsRayError": "mlops_ray.errors",
+    "Pipeline": "mlops_ray.pipeline.pipeline",
+    "Predictor": "mlops_ray.models.predictor",
+    "Project": "mlops_ray.pipeline.project",
+    "Registry": "mlops_ray.registry",
+    "Run": "mlops_ray.pipeline.run",
+    "exit_code": "mlops_ray.cli.exit_codes",
+    "init_project": "mlops_ray.pipeline.init_project",
+    "terminal_progress": "mlops_ray.telemetry.progress",
+}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - PEP 562 hook
+    if name in _HOME:
+        return getattr(import_module(_HOME[name]), name)
+    msg = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(msg)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,1 @@
+"""The command line `mlops-ray`, thin over the SDK."""

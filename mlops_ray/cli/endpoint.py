@@ -1,0 +1,94 @@
+"""`mlops-ray serve`, `deploy`, `undeploy`, `status`: a version as an HTTP endpoint."""
+
+from __future__ import annotations
+
+import signal
+from typing import Annotated
+
+import typer
+
+import mlops_ray
+from mlops_ray.cli.exit_codes import OK
+from mlops_ray.cli.options import (
+    Address,
+    AsJson,
+    ModelRef,
+    NumCpus,
+    Port,
+    RegistryOption,
+    StoreOption,
+)
+from mlops_ray.cli.output import emit_json, say, show_table
+
+__all__ = ["deploy", "serve", "status", "undeploy"]
+
+Host = Annotated[str, typer.Option("--host", help="Interface to listen on.")]
+
+
+def serve(
+    model: ModelRef,
+    port: Port = 8000,
+    host: Host = "127.0.0.1",
+    num_cpus: NumCpus = None,
+    store: StoreOption = None,
+    registry: RegistryOption = None,
+    as_json: AsJson = False,
+) -> int:
+    """Serve a version in the foreground, on a local cluster of its own, until Ctrl-C."""
+    project = mlops_ray.Project(store=store, registry=registry)
+    with project.serving(model, host=host, port=port, num_cpus=num_cpus) as endpoint:
+        _announce(endpoint, as_json=as_json)
+        say("Ctrl-C stops it")
+        try:
+            signal.pause()
+        except KeyboardInterrupt:
+            say("stopping")
+    return OK
+
+
+def deploy(
+    model: ModelRef,
+    port: Port = 8000,
+    host: Host = "127.0.0.1",
+    address: Address = None,
+    store: StoreOption = None,
+    registry: RegistryOption = None,
+    as_json: AsJson = False,
+) -> int:
+    """Put a version on a running cluster and leave it there; the store must be reachable there."""
+    project = mlops_ray.Project(store=store, registry=registry)
+    _announce(project.deploy(model, address=address, host=host, port=port), as_json=as_json)
+    return OK
+
+
+def undeploy(address: Address = None, as_json: AsJson = False) -> int:
+    """Take the endpoint off a running cluster."""
+    name = mlops_ray.Project().undeploy(address=address)
+    if as_json:
+        emit_json("undeploy", {"removed": name})
+    else:
+        print(name or "nothing was deployed")  # noqa: T201 - the result
+    return OK
+
+
+def status(address: Address = None, as_json: AsJson = False) -> int:
+    """Show what a running cluster serves."""
+    found = mlops_ray.Project().endpoint_status(address=address)
+    if as_json:
+        emit_json("status", found)
+    else:
+        show_table(["field", "value"], list(found.items()))
+    return OK
+
+
+def _announce(endpoint: mlops_ray.Endpoint, *, as_json: bool) -> None:
+    if as_json:
+        emit_json("endpoint", endpoint.to_json())
+        return
+    print(endpoint.url)  # noqa: T201 - the result
+    say(f"{endpoint.model}@{endpoint.version} answers at {endpoint.url}")
+    say("try:")
+    say(
+        f"  curl -s -i {endpoint.url}/predict/{endpoint.model} "
+        f"-H 'content-type: application/json' -d '{endpoint.example}'"
+    )

@@ -1,0 +1,64 @@
+"""Which error ends a command with which exit code."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mlops_ray.errors import (
+    BusyError,
+    ClusterError,
+    ConfigError,
+    ConflictError,
+    DataError,
+    DigestMismatchError,
+    GateError,
+    ManifestError,
+    MlopsRayError,
+    ModelError,
+    NotFoundError,
+    NotPermittedError,
+    PortInUseError,
+    ResourceError,
+    SearchError,
+    StoreError,
+    UnstableModelError,
+)
+
+__all__ = ["BUG", "INTERRUPTED", "LOOKED_AND_FOUND", "OK", "REJECTED", "USAGE", "exit_code"]
+
+OK: Final = 0
+BUG: Final = 1
+USAGE: Final = 2
+REJECTED: Final = 3
+LOOKED_AND_FOUND: Final = 4
+INTERRUPTED: Final = 130
+
+# The first class that fits decides, so leaves stand before their parents.
+_CODES: Final[tuple[tuple[type[MlopsRayError], int], ...]] = (
+    (ConfigError, USAGE),
+    (ResourceError, USAGE),
+    (GateError, REJECTED),
+    (SearchError, REJECTED),
+    (DigestMismatchError, LOOKED_AND_FOUND),
+    (PortInUseError, 5),
+    (ConflictError, 5),
+    (NotFoundError, 6),
+    (NotPermittedError, 77),
+    (UnstableModelError, 77),
+    (DataError, 65),
+    (ManifestError, 65),
+    (ModelError, 65),
+    (ClusterError, 69),
+    (StoreError, 74),
+    (BusyError, 75),
+)
+
+
+def exit_code(error: MlopsRayError) -> int:
+    """The exit code of an error; 1 for one that no row of the table names.
+
+    Example:
+        >>> exit_code(ClusterError("no head at 10.0.0.1:6379"))
+        69
+    """
+    return next((code for kind, code in _CODES if isinstance(error, kind)), BUG)

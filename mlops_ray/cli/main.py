@@ -1,0 +1,143 @@
+"""The command `mlops-ray`: every command is one call of the SDK.
+
+Only typer is imported here; what a command needs comes through `mlops_ray`'s lazy names when the
+command runs, so that ``--help`` stays fast.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import traceback
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import typer
+from typer.core import TyperGroup
+
+from mlops_ray.cli import endpoint, models, monitor, project, run, runs
+from mlops_ray.cli.exit_codes import BUG, INTERRUPTED, OK, exit_code
+from mlops_ray.cli.output import emit_json, is_json_wanted, reserve_stdout, say
+from mlops_ray.errors import InvalidConfigError, MlopsRayError
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+__all__ = ["app", "main"]
+
+
+class _InOrder(TyperGroup):
+    """Lists commands in the order of a user's first day, not of the alphabet."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401, ARG002 - click's signature
+        return list(self.commands)
+
+
+app = typer.Typer(
+    name="mlops-ray",
+    cls=_InOrder,
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="From raw data to a tuned, registered, served and monitored model on Ray, "
+    "with a manifest that anyone can check.",
+)
+
+app.command("init")(project.init)
+app.command("check")(project.check)
+app.command("doctor")(project.doctor)
+app.command("run")(run.run)
+app.add_typer(runs.app, name="runs")
+app.command("verify")(runs.verify)
+app.add_typer(models.app, name="models")
+app.command("serve")(endpoint.serve)
+app.command("deploy")(endpoint.deploy)
+app.command("undeploy")(endpoint.undeploy)
+app.command("status")(endpoint.status)
+app.command("predict")(models.predict)
+app.add_typer(monitor.app, name="monitor")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version  # noqa: PLC0415 - only for this flag
+
+        typer.echo(f"mlops-ray {version('mlops-ray')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True),
+) -> None:
+    """Hold the options that stand before a command."""
+
+
+def main() -> NoReturn:
+    """Entry point: run the command, report errors, end with the documented exit code."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    if is_json_wanted():
+        reserve_stdout()
+    sys.exit(_outcome())
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    # SIGTERM ends like Ctrl-C: `with` blocks close, and our own cluster is shut down.
+    raise KeyboardInterrupt
+
+
+def _outcome() -> int:
+    try:
+        status = app(standalone_mode=False)
+    except MlopsRayError as error:
+        _report(error.code, error)
+        return exit_code(error)
+    except (KeyboardInterrupt, typer.Abort):
+        say("interrupted")
+        return INTERRUPTED
+    except typer.Exit as ended:
+        return ended.exit_code
+    except Exception as error:  # noqa: BLE001 - the last line of defence
+        return _unforeseen(error)
+    return status if isinstance(status, int) else OK
+
+
+def _unforeseen(error: Exception) -> int:
+    usage = getattr(error, "exit_code", None)
+    show = getattr(error, "format_message", None)
+    if usage is not None and show is not None:  # A usage error of click.
+        say(f"error: {show()}\ntry `mlops-ray --help`")
+        _emit_error("usage", show(), None)
+        return int(usage)
+    traceback.print_exception(error)
+    say("this is a bug in mlops-ray; please report it with the lines above")
+    _emit_error("bug", f"{type(error).__name__}: {error}", None)
+    return BUG
+
+
+def _report(code: str, error: MlopsRayError) -> None:
+    for line in str(error).splitlines():
+        say(f"error: {line}")
+    _emit_error(code, str(error), error)
+
+
+def _emit_error(code: str, message: str, error: MlopsRayError | None) -> None:
+    if not is_json_wanted():
+        return
+    content: dict[str, Any] = {"code": code, "message": message}
+    if error is not None:
+        content |= {
+            "where": error.where._asdict(),
+            "got": error.got,
+            "wanted": error.wanted,
+            "hint": error.hint,
+        }
+    if isinstance(error, InvalidConfigError):
+        content["problems"] = [
+            {**problem._asdict(), "where": problem.where._asdict()} for problem in error.problems
+        ]
+    emit_json("error", content)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,53 @@
+"""What a command prints: one JSON line or a table on stdout, everything else on stderr."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+__all__ = ["emit_json", "is_json_wanted", "reserve_stdout", "say", "show_table"]
+
+_state: Final[dict[str, int]] = {}
+
+
+def is_json_wanted() -> bool:
+    """Whether this process was asked for JSON; known before the arguments are parsed."""
+    return "--json" in sys.argv[1:]
+
+
+def reserve_stdout() -> None:
+    """Keep stdout for the one JSON line: whatever else writes to it, Ray too, goes to stderr."""
+    sys.stdout.flush()
+    _state["stdout"] = os.dup(1)
+    os.dup2(2, 1)
+
+
+def emit_json(thing: str, content: dict[str, Any]) -> None:
+    """Print the one JSON line of a command, ``{"schema": "mlops-ray/<thing>/v1", ...}``."""
+    line = json.dumps({"schema": f"mlops-ray/{thing}/v1", **content}, ensure_ascii=False)
+    os.write(_state.get("stdout", 1), line.encode() + b"\n")
+
+
+def say(text: str) -> None:
+    """Print a line for humans on stderr."""
+    print(text, file=sys.stderr, flush=True)  # noqa: T201 - this is where humans are spoken to
+
+
+def show_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print aligned columns on stdout, so that they can be piped into other tools.
+
+    Example:
+        >>> show_table(["model", "version"], [["churn", 3]])
+        MODEL  VERSION
+        churn  3
+    """
+    cells = [[name.upper() for name in header], *([str(cell) for cell in row] for row in rows)]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(header))]
+    for row in cells:
+        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        print(line.rstrip())  # noqa: T201 - the result of the command

@@ -1,0 +1,65 @@
+"""`mlops-ray run`: the whole pipeline."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import mlops_ray
+from mlops_ray.cli.exit_codes import OK, REJECTED
+from mlops_ray.cli.options import (
+    Address,
+    AsJson,
+    ConfigPath,
+    NumCpus,
+    Overrides,
+    RegistryOption,
+    StoreOption,
+)
+from mlops_ray.cli.output import emit_json, say
+
+__all__ = ["describe_run", "run"]
+
+
+def run(
+    config: ConfigPath,
+    overrides: Overrides = None,
+    num_cpus: NumCpus = None,
+    address: Address = None,
+    store: StoreOption = None,
+    registry: RegistryOption = None,
+    as_json: AsJson = False,
+) -> int:
+    """Run a pipeline: ingest, split, profile, features, search, refit, evaluate, gate, register.
+
+    Ends with 0 when the run is sealed, 3 when a gate rejects it.
+    """
+    pipeline = mlops_ray.Pipeline(config, overrides=overrides or (), store=store, registry=registry)
+    progress = mlops_ray.terminal_progress()
+    outcome = pipeline.run(num_cpus=num_cpus, address=address, progress=progress)
+    if as_json:
+        emit_json("run", outcome.to_json())
+    else:
+        describe_run(outcome)
+    return OK if outcome.state == "sealed" else REJECTED
+
+
+def describe_run(outcome: Any) -> None:  # noqa: ANN401 - mlops_ray.Run, which is lazy
+    """Say on stderr what came out; the run id alone goes to stdout."""
+    say("")
+    say(f"run        {outcome.run_id}  {outcome.state}  ({outcome.wall_s:.1f} s)")
+    say(f"spec_id    {outcome.spec_id}")
+    say(f"result_id  {outcome.result_id}")
+    for name, value in sorted(outcome.metrics.items()):
+        say(f"test       {name} = {value:.6g}")
+    for gate in outcome.gates:
+        wanted = f"{gate.metric} {gate.comparator} {gate.threshold:g}"
+        say(f"gate       {gate.verdict}  {wanted}, got {gate.value}")
+    if outcome.model:
+        reference = f"{outcome.model['name']}@{outcome.model['version']}"
+        say(f"model      {reference}  {outcome.model['bundle']}")
+        say("")
+        say("next:")
+        say(f"  mlops-ray verify {outcome.run_id}")
+        say(f"  mlops-ray serve {reference}")
+        say(f"  mlops-ray models promote {reference} champion")
+    print(outcome.run_id)  # noqa: T201 - the result of the command

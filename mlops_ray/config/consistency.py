@@ -1,0 +1,60 @@
+"""Mistakes that only show when two parts of a pipeline file are read together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mlops_ray.config.model import METRICS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mlops_ray.config.model import PipelineConfig
+
+__all__ = ["contradictions"]
+
+_Contradiction = tuple[tuple[str | int, ...], str, str]
+
+
+def contradictions(config: PipelineConfig) -> Iterator[_Contradiction]:
+    """Each contradiction as the path of the key to change, what is wrong, and the way out."""
+    yield from _misfit_metrics(config)
+    yield from _impossible_splits(config)
+    for name in sorted(set(config.search.space) & set(config.model.params)):
+        yield ("search", "space", name), "also fixed in 'model.params'", "keep one of the two"
+    if not config.search.space and config.search.trials > 1:
+        yield (
+            ("search", "trials"),
+            f"{config.search.trials} trials of an empty search space would all be the same",
+            "declare 'search.space' or set trials to 1",
+        )
+    if config.register_ is not None and not config.gates:
+        yield (
+            ("register",),
+            "a model is registered only through a gate",
+            "add 'gates', such as - {metric: roc_auc, at_least: 0.9}",
+        )
+
+
+def _misfit_metrics(config: PipelineConfig) -> Iterator[_Contradiction]:
+    task = config.data.task
+    used: list[tuple[tuple[str | int, ...], str]] = [
+        (("objective", "metric"), config.objective.metric)
+    ]
+    used += [(("gates", i, "metric"), gate.metric) for i, gate in enumerate(config.gates)]
+    fitting = sorted(name for name, (_, tasks) in METRICS.items() if task in tasks)
+    for path, name in used:
+        if name not in fitting:
+            yield path, f"{name!r} does not fit task {task!r}", f"one of {', '.join(fitting)}"
+
+
+def _impossible_splits(config: PipelineConfig) -> Iterator[_Contradiction]:
+    for part, rule in (("test", config.split.test), ("valid", config.split.valid)):
+        if rule.share is not None and not config.data.key:
+            yield (
+                ("split", part, "share"),
+                "a share goes by the hash of the row's key, and no key is declared",
+                "declare 'data.key', such as [id]",
+            )
+        if rule.time_from is not None and config.data.time is None:
+            yield ("split", part, "time_from"), "no time column is declared", "declare 'data.time'"

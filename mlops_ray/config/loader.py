@@ -1,0 +1,168 @@
+"""Loads a pipeline file: every mistake at once, each with file, line, column and dotted key."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from mlops_ray.config.consistency import contradictions
+from mlops_ray.config.model import PipelineConfig
+from mlops_ray.config.yaml_text import YamlDocument, read_yaml
+from mlops_ray.errors import ConfigProblem, InvalidConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from pydantic_core import ErrorDetails
+
+__all__ = ["LoadedConfig", "load_config", "nearest"]
+
+_Path = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedConfig:
+    """A valid pipeline file with what is needed to speak about it.
+
+    Attributes:
+        config: The declarations with all defaults.
+        path: The file.
+        document: The raw mapping and the places of its keys.
+    """
+
+    config: PipelineConfig
+    path: Path
+    document: YamlDocument
+
+    def origins(self) -> dict[str, str]:
+        """Where each value came from: ``default``, ``file`` or ``cli``, by dotted key."""
+        resolved = self.config.model_dump(mode="json", by_alias=True)
+        return {".".join(map(str, path)): self._origin(path) for path in _leaves(resolved, ())}
+
+    def _origin(self, path: _Path) -> str:
+        prefixes = [".".join(map(str, path[:end])) for end in range(1, len(path) + 1)]
+        if self.document.overridden.intersection(prefixes):
+            return "cli"
+        # A short form such as `{impute: mean}` resolves to paths the file does not have.
+        short = any(isinstance(part, int) for part in path) or path[:2] == ("search", "space")
+        return "file" if path in self.document.places or short else "default"
+
+
+def load_config(path: Path, overrides: Sequence[str] = ()) -> LoadedConfig:
+    """Load and validate a pipeline file.
+
+    Args:
+        path: The file.
+        overrides: ``dotted.key=value`` texts, the value read as YAML; they win over the file.
+
+    Raises:
+        InvalidConfigError: The file is YAML but not a valid pipeline; lists all mistakes.
+        ConfigError: The file cannot be read, or an override is malformed.
+    """
+    document = read_yaml(path).overridden_by(overrides)
+    try:
+        config = PipelineConfig.model_validate(document.value)
+    except ValidationError as error:
+        problems = [_problem(detail, document) for detail in error.errors()]
+        raise InvalidConfigError(tuple(sorted(problems, key=lambda p: p.where))) from None
+    conflicts = [
+        ConfigProblem(what, hint=hint, where=document.where(place))
+        for place, what, hint in contradictions(config)
+    ]
+    if conflicts:
+        raise InvalidConfigError(tuple(sorted(conflicts, key=lambda p: p.where)))
+    return LoadedConfig(config, path, document)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A hint naming the most similar known name, or all of them.
+
+    Example:
+        >>> nearest("trails", ["trials", "space"])
+        "did you mean 'trials'?"
+    """
+    names = sorted(known)
+    match = difflib.get_close_matches(name, names, n=1)
+    if match:
+        return f"did you mean {match[0]!r}?"
+    return f"known here: {', '.join(names)}" if names else ""
+
+
+def _problem(detail: ErrorDetails, document: YamlDocument) -> ConfigProblem:
+    path = _path_in_file(detail["loc"], document.value)
+    where = document.where(path)
+    kind, message = detail["type"], detail["msg"]
+    if kind == "extra_forbidden":
+        hint = nearest(str(path[-1]), _fields_at(path[:-1]))
+        return ConfigProblem(f"unknown key {path[-1]!r}", hint=hint, where=where)
+    if kind == "missing":
+        return ConfigProblem("required key is missing", hint=f"add {where.key!r}", where=where)
+    if kind == "union_tag_invalid":
+        tag, known = detail["ctx"]["tag"], detail["ctx"]["expected_tags"]
+        hint = nearest(tag, known.replace("'", "").split(", "))
+        return ConfigProblem(f"unknown step {tag!r}", hint=hint, where=where)
+    if kind == "value_error":
+        return ConfigProblem(message.removeprefix("Value error, "), where=where)
+    got = detail["input"]
+    shown = repr(got) if isinstance(got, str | int | float | bool) else type(got).__name__
+    return ConfigProblem("wrong value", shown, _lowered(message), where=where)
+
+
+def _lowered(message: str) -> str:
+    return message.removeprefix("Input should be ")[:200]
+
+
+def _path_in_file(location: tuple[int | str, ...], value: Any) -> _Path:  # noqa: ANN401 - raw
+    """Pydantic's location without the names of union members, which no user wrote."""
+    path: list[str | int] = []
+    for index, part in enumerate(location):
+        is_last = index == len(location) - 1
+        if isinstance(value, dict) and (part in value or is_last):
+            path.append(part)
+            value = value.get(part)
+        elif isinstance(value, list) and isinstance(part, int) and part < len(value):
+            path.append(part)
+            value = value[part]
+    return tuple(path)
+
+
+def _fields_at(path: _Path) -> set[str]:
+    """Names that the models know at a path; empty where any name is allowed."""
+    candidates: list[Any] = [PipelineConfig]
+    for part in path:
+        candidates = [child for item in candidates for child in _children(item, part)]
+    return {
+        field.alias or name for model in candidates for name, field in model.model_fields.items()
+    }
+
+
+def _children(model: type[BaseModel], part: str | int) -> Iterator[type[BaseModel]]:
+    fields = {field.alias or name: field for name, field in model.model_fields.items()}
+    if isinstance(part, int):
+        yield model  # The item of a list: the models were already found at the list's own key.
+    elif part in fields:
+        yield from _models_in(fields[part].annotation)
+    elif "step" in fields and fields["step"].default == part:
+        yield model  # The short form of a step: its name is the key.
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:  # noqa: ANN401 - a typing form
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models_in(argument)
+
+
+def _leaves(value: Any, path: _Path) -> Iterator[_Path]:  # noqa: ANN401 - any JSON value
+    if isinstance(value, dict) and value:
+        for key, item in value.items():
+            yield from _leaves(item, (*path, key))
+    elif isinstance(value, list) and value:
+        for index, item in enumerate(value):
+            yield from _leaves(item, (*path, index))
+    else:
+        yield path

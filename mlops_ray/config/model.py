@@ -1,0 +1,254 @@
+"""The pydantic models of a pipeline file: what may be declared, and every default.
+
+A loaded `PipelineConfig` is the human's half of a run: `pipeline.freeze` adds what the machine
+knows (digests of data, code and packages) and seals both as the *spec*. Names that only make sense
+beside the data (does the column exist?) are checked there; what the file alone can tell is here.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from mlops_ray.config.feature_steps import FeatureGroup
+from mlops_ray.config.search_space import Dimension
+
+__all__ = [
+    "METRICS",
+    "TASKS",
+    "ColumnConfig",
+    "DataConfig",
+    "GateConfig",
+    "ModelConfig",
+    "MonitorConfig",
+    "ObjectiveConfig",
+    "PipelineConfig",
+    "RegisterConfig",
+    "SearchConfig",
+    "ServeConfig",
+    "SourceConfig",
+    "SplitConfig",
+    "StoreConfig",
+    "Task",
+]
+
+Task = Literal["binary", "multiclass", "regression"]
+Family = Literal["xgboost", "hist_gradient_boosting", "linear"]
+MetricName = Literal[
+    "roc_auc", "average_precision", "log_loss", "accuracy", "f1_macro", "rmse", "mae", "r2"
+]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
+Column = Annotated[str, Field(min_length=1)]
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+TASKS: Final[tuple[Task, ...]] = ("binary", "multiclass", "regression")
+_CLASSIFICATION: Final = frozenset({"binary", "multiclass"})
+# Metric -> (direction that is better, tasks it makes sense for).
+METRICS: Final[dict[str, tuple[Literal["max", "min"], frozenset[str]]]] = {
+    "roc_auc": ("max", _CLASSIFICATION),
+    "average_precision": ("max", frozenset({"binary"})),
+    "log_loss": ("min", _CLASSIFICATION),
+    "accuracy": ("max", _CLASSIFICATION),
+    "f1_macro": ("max", _CLASSIFICATION),
+    "rmse": ("min", frozenset({"regression"})),
+    "mae": ("min", frozenset({"regression"})),
+    "r2": ("max", frozenset({"regression"})),
+}
+
+
+class Declared(BaseModel):
+    """Strict base: no unknown key, no coercion, no infinity, immutable once read."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
+
+
+class ObjectiveConfig(Declared):
+    """What the search improves on the validation split."""
+
+    metric: MetricName
+    direction: Literal["max", "min"] | None = None
+
+    @model_validator(mode="after")
+    def _direction_fits(self) -> Self:
+        natural = METRICS[self.metric][0]
+        if self.direction not in {None, natural}:
+            msg = f"{self.metric} gets better towards {natural!r}, not {self.direction!r}"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def mode(self) -> Literal["max", "min"]:
+        """The direction that is better."""
+        return METRICS[self.metric][0]
+
+
+class SourceConfig(Declared):
+    """Where the rows come from: a file, folder or glob of Parquet or CSV, or ``sklearn:NAME``.
+
+    A bare string stands for ``{path: STRING}``.
+    """
+
+    path: str = Field(min_length=1)
+    format: Literal["auto", "parquet", "csv"] = "auto"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _expand_short_form(cls, value: Any) -> Any:  # noqa: ANN401 - raw YAML
+        return {"path": value} if isinstance(value, str) else value
+
+
+class ColumnConfig(Declared):
+    """What is declared of one column beside its values."""
+
+    pii: bool = False
+    description: str = ""
+
+
+class DataConfig(Declared):
+    """The input table, its target and the columns with a special role."""
+
+    source: SourceConfig
+    task: Task
+    target: Column
+    key: list[Column] = Field(default_factory=list)
+    order_by: list[Column] = Field(default_factory=list)
+    time: Column | None = None
+    columns: dict[str, ColumnConfig] = Field(default_factory=dict)
+    notes: dict[str, str] = Field(default_factory=dict)
+
+
+class SplitRule(Declared):
+    """One part of the split: a share of the keys, or all rows from a time on."""
+
+    share: Share | None = None
+    time_from: int | float | str | None = None
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if (self.share is None) == (self.time_from is None):
+            msg = "a split part needs exactly one of 'share' and 'time_from'"
+            raise ValueError(msg)
+        return self
+
+
+class SplitConfig(Declared):
+    """Which rows test and validate; all others train."""
+
+    test: SplitRule
+    valid: SplitRule
+
+    @model_validator(mode="after")
+    def _something_left(self) -> Self:
+        if (self.test.share or 0.0) + (self.valid.share or 0.0) >= 1.0:
+            msg = "the shares of test and valid leave no rows to train on"
+            raise ValueError(msg)
+        return self
+
+
+class ModelConfig(Declared):
+    """The estimator family, its fixed parameters and the threads of one fit."""
+
+    family: Family
+    params: dict[str, Any] = Field(default_factory=dict)
+    threads: int = Field(default=1, ge=1, le=256)
+
+
+class SearchConfig(Declared):
+    """The hyperparameter search; concurrency is not here because it may not matter."""
+
+    space: dict[str, Dimension] = Field(default_factory=dict)
+    searcher: Literal["random"] = "random"
+    trials: int = Field(default=1, ge=1, le=100_000)
+    generation: int = Field(default=4, ge=1, le=10_000)
+    refit_on: Literal["train", "train_and_valid"] = "train_and_valid"
+
+
+class GateConfig(Declared):
+    """A threshold that a metric on the test split has to meet."""
+
+    metric: MetricName
+    at_least: float | None = None
+    at_most: float | None = None
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if (self.at_least is None) == (self.at_most is None):
+            msg = "a gate needs exactly one of 'at_least' and 'at_most'"
+            raise ValueError(msg)
+        better = METRICS[self.metric][0]
+        if (self.at_least is None) == (better == "max"):
+            right = "at_least" if better == "max" else "at_most"
+            msg = f"{self.metric} gets better towards {better!r}: use {right!r}"
+            raise ValueError(msg)
+        return self
+
+
+class RegisterConfig(Declared):
+    """Which alias the new version gets once its gates have passed."""
+
+    alias: Name = "challenger"
+
+
+class ReplicasConfig(Declared):
+    """Bounds of Ray Serve's autoscaling, in replicas."""
+
+    min: int = Field(default=1, ge=1, le=1000)
+    max: int = Field(default=1, ge=1, le=1000)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.min > self.max:
+            msg = f"min ({self.min}) is above max ({self.max})"
+            raise ValueError(msg)
+        return self
+
+
+class ServeConfig(Declared):
+    """How the endpoint scales and when it refuses."""
+
+    replicas: ReplicasConfig = ReplicasConfig()
+    target_ongoing_requests: int = Field(default=16, ge=1, le=10_000)
+    max_queued_requests: int = Field(default=200, ge=0, le=1_000_000)
+    timeout_s: float = Field(default=5.0, gt=0, le=3600)
+    max_body_bytes: int = Field(default=4 * 2**20, ge=1024, le=2**30)
+
+
+class DriftConfig(Declared):
+    """When a difference between two tables is called drift."""
+
+    alpha: float = Field(default=0.01, gt=0, lt=1)
+    min_psi: float = Field(default=0.1, ge=0)
+    min_rows: int = Field(default=100, ge=1)
+
+
+class MonitorConfig(Declared):
+    """What monitoring compares, and how strictly."""
+
+    drift: DriftConfig = DriftConfig()
+
+
+class StoreConfig(Declared):
+    """What is copied into the object store."""
+
+    copy_inputs_below: int = Field(default=2**30, ge=0)
+
+
+class PipelineConfig(Declared):
+    """A whole pipeline file, version 1."""
+
+    version: Literal[1]
+    name: Name
+    owner: str = ""
+    objective: ObjectiveConfig
+    seed: int = Field(default=0, ge=0, le=2**53 - 1)
+    data: DataConfig
+    split: SplitConfig
+    features: list[FeatureGroup] = Field(min_length=1)
+    model: ModelConfig
+    search: SearchConfig = SearchConfig()
+    gates: list[GateConfig] = Field(default_factory=list)
+    register_: RegisterConfig | None = Field(default=None, alias="register")
+    serve: ServeConfig = ServeConfig()
+    monitor: MonitorConfig = MonitorConfig()
+    store: StoreConfig = StoreConfig()

@@ -1,0 +1,115 @@
+"""CSV files: UTF-8, a header line, comma-separated; one file is one unit.
+
+An unquoted empty cell and the unquoted words of `NULL_WORDS` are nulls in columns of every type;
+quoted, they are text.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+import pyarrow as pa
+from pyarrow import csv
+
+from mlops_ray.errors import ColumnError, SourceError, Where
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from mlops_ray.data.schema import Schema
+
+__all__ = ["NULL_WORDS", "read_csv", "read_header"]
+
+NULL_WORDS: Final = ("", "NA", "N/A", "NaN", "nan", "null", "NULL")
+_INFERENCE_BYTES: Final = 16 * 2**20  # Types are told from the file's first block.
+_COLUMN_NUMBER: Final = re.compile(r"In CSV column #(\d+): (?:Row #\d+: )?(.*)", re.DOTALL)
+_TEXT_TYPES: Final[dict[str, pa.DataType]] = {
+    "integer": pa.int64(),
+    "float": pa.float64(),
+    "string": pa.string(),
+    "boolean": pa.bool_(),
+    "timestamp": pa.timestamp("us"),
+    "date": pa.date32(),
+}
+
+
+def read_header(path: Path, name: str) -> pa.Schema:
+    """Column names, and their types as the first 16 MiB show them.
+
+    Raises:
+        SourceError: The file is absent, empty or no CSV.
+    """
+    try:
+        with csv.open_csv(
+            path,
+            read_options=csv.ReadOptions(block_size=_INFERENCE_BYTES, use_threads=False),
+            convert_options=_conversion(),
+        ) as reader:
+            return reader.schema
+    except (OSError, pa.ArrowException) as error:
+        raise _unreadable(name, error) from error
+
+
+def read_csv(path: Path, name: str, schema: Schema, columns: Sequence[str]) -> pa.Table:
+    """The named columns of a CSV file, cast to the types of the schema.
+
+    Raises:
+        ColumnError: A cell does not fit its column's type.
+        SourceError: The file is absent or no CSV.
+    """
+    types = {column: _TEXT_TYPES[schema[column]] for column in schema}
+    if "timestamp" in schema.values():
+        types |= _zoned(read_header(path, name))
+    try:
+        return csv.read_csv(
+            path,
+            read_options=csv.ReadOptions(use_threads=False),
+            convert_options=_conversion(types, columns),
+        )
+    except pa.ArrowInvalid as error:
+        raise _misfit(path, name, schema, error) from error
+    except (OSError, pa.ArrowException) as error:
+        raise _unreadable(name, error) from error
+
+
+def _conversion(
+    types: dict[str, pa.DataType] | None = None, columns: Sequence[str] = ()
+) -> csv.ConvertOptions:
+    return csv.ConvertOptions(
+        column_types=types,
+        include_columns=list(columns),
+        null_values=list(NULL_WORDS),
+        strings_can_be_null=True,
+        quoted_strings_can_be_null=False,
+    )
+
+
+def _zoned(header: pa.Schema) -> dict[str, pa.DataType]:
+    """Times written with a zone have to be read with one; the cast to UTC comes later."""
+    return {
+        field.name: pa.timestamp("us", "UTC")
+        for field in header
+        if pa.types.is_timestamp(field.type) and field.type.tz is not None
+    }
+
+
+def _misfit(path: Path, name: str, schema: Schema, error: Exception) -> SourceError | ColumnError:
+    found = _COLUMN_NUMBER.search(str(error))
+    if found is None:
+        return _unreadable(name, error)
+    column = read_header(path, name).names[int(found[1])]
+    return ColumnError(
+        "a cell does not fit its column's type",
+        found[2].rpartition(": ")[2],
+        f"{schema[column]}, as in the first file's first rows",
+        "correct the cell, or write the column with one type",
+        Where(file=name, key=column),
+    )
+
+
+def _unreadable(name: str, error: Exception) -> SourceError:
+    first_line = (str(error).splitlines() or [type(error).__name__])[0]
+    hint = "wanted is UTF-8 text, a header line and commas"
+    return SourceError("cannot read the CSV file", first_line, "", hint, Where(file=name))

@@ -1,0 +1,162 @@
+"""Working on units with Ray Data: the same answers as in one process, on all CPUs of a cluster.
+
+Only the units' descriptions travel to the workers; each task reads its own rows and answers with a
+few bytes a unit. A foreseen error is an answer too, so that of several failing units the first one
+is reported, whichever task was faster.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import pyarrow as pa
+import ray
+import ray.data
+from ray.exceptions import RayError, RayTaskError
+
+from mlops_ray import errors
+from mlops_ray.errors import ClusterError, MlopsRayError, Where
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from mlops_ray.data.unit import Unit
+
+__all__ = ["MapStats", "RayDataMap"]
+
+_TASKS_PER_CPU: Final = 4  # Enough for balance; more would pay Ray's cost a task.
+_ANSWER: Final = pa.schema(
+    [("index", pa.int64()), ("payload", pa.large_binary()), ("error", pa.large_string())]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class MapStats:
+    """What a call did, for the record of the run.
+
+    Attributes:
+        n_units: Units worked on.
+        n_tasks: Ray tasks they were dealt to.
+        engine: Always ``ray_data``.
+    """
+
+    n_units: int
+    n_tasks: int
+    engine: Literal["ray_data"] = "ray_data"
+
+
+class RayDataMap:
+    """A `UnitMap` on the running Ray cluster.
+
+    Attributes:
+        last_stats: What the last call did; None before the first.
+    """
+
+    def __init__(self) -> None:
+        self.last_stats: MapStats | None = None
+
+    def __call__(self, fn: Callable[[Unit], bytes], units: Sequence[Unit]) -> list[bytes]:
+        """Answers of `fn` in the order of `units`.
+
+        Args:
+            fn: Picklable; a pure function of its unit.
+            units: What to work on; files have to be readable on every node.
+
+        Raises:
+            MlopsRayError: What `fn` raised for the first failing unit.
+            ClusterError: A task was lost with its worker, or no cluster is running.
+        """
+        if not ray.is_initialized():
+            raise ClusterError("Ray is not running", hint="connect to a cluster first")
+        if not units:
+            return []
+        n_tasks = min(len(units), _TASKS_PER_CPU * _n_cpus())
+        ordered = list(units)
+        blocks = [pa.table({"index": part}) for part in _dealt(len(ordered), n_tasks)]
+        with _quiet_context():
+            dataset = ray.data.from_arrow(blocks).map_batches(
+                partial(_work, fn=fn, units=ordered), batch_size=None, batch_format="pyarrow"
+            )
+            answers = _collected(dataset)
+        self.last_stats = MapStats(len(ordered), n_tasks)
+        return _payloads(answers)
+
+
+def _n_cpus() -> int:
+    resources = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    return max(1, int(resources.get("CPU", 1)))
+
+
+def _dealt(n_units: int, n_tasks: int) -> Iterator[range]:
+    """Runs of neighbouring units, as even as they come."""
+    bounds = [n_units * task // n_tasks for task in range(n_tasks + 1)]
+    return (range(*pair) for pair in pairwise(bounds))
+
+
+def _work(batch: pa.Table, fn: Callable[[Unit], bytes], units: list[Unit]) -> pa.Table:
+    """Inside a task: one row of answer a unit."""
+    rows: list[dict[str, Any]] = []
+    for index in batch.column("index").to_pylist():
+        try:
+            rows.append({"index": index, "payload": fn(units[index]), "error": None})
+        except MlopsRayError as error:
+            rows.append({"index": index, "payload": None, "error": _written(error)})
+    return pa.Table.from_pylist(rows, schema=_ANSWER)
+
+
+@contextmanager
+def _quiet_context() -> Iterator[None]:
+    """Settings for a call: rows in order, nothing drawn on the terminal; restored afterwards."""
+    with warnings.catch_warnings():
+        # Ray's context sets its own deprecated field when it is made.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context = ray.data.DataContext.get_current()
+    kept = (
+        context.execution_options.preserve_order,
+        context.enable_progress_bars,
+        context.print_on_execution_start,
+    )
+    context.execution_options.preserve_order = True
+    context.enable_progress_bars = context.print_on_execution_start = False
+    try:
+        yield
+    finally:
+        context.execution_options.preserve_order = kept[0]
+        context.enable_progress_bars, context.print_on_execution_start = kept[1:]
+
+
+def _collected(dataset: ray.data.Dataset) -> list[dict[str, Any]]:
+    try:
+        tables = ray.get(dataset.to_arrow_refs())
+    except RayTaskError:
+        raise  # Unforeseen: a bug, whose own traceback Ray has put in.
+    except RayError as error:
+        last_line = str(error).strip().splitlines()[-1]
+        hint = "the cause stands in the run's log"
+        raise ClusterError("a Ray Data task was lost", last_line, hint=hint) from error
+    rows = [row for table in tables for row in table.to_pylist()]
+    return sorted(rows, key=lambda row: row["index"])
+
+
+def _payloads(answers: list[dict[str, Any]]) -> list[bytes]:
+    for answer in answers:
+        if answer["error"] is not None:
+            raise _read(answer["error"])
+    return [answer["payload"] for answer in answers]
+
+
+def _written(error: MlopsRayError) -> str:
+    fields = (error.what, error.got, error.wanted, error.hint, error.where)
+    return json.dumps([type(error).__name__, *fields])
+
+
+def _read(text: str) -> MlopsRayError:
+    name, what, got, wanted, hint, where = json.loads(text)
+    kind: type[MlopsRayError] = getattr(errors, name)
+    return kind(what, got, wanted, hint, Where(*where))

@@ -1,0 +1,129 @@
+"""Logical column types: what a column means, whatever file format and width hold it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+import pyarrow as pa
+
+from mlops_ray.errors import SourceError, Where
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["ARROW_TYPES", "LogicalType", "Schema", "logical_type", "schema_of"]
+
+LogicalType: TypeAlias = Literal["integer", "float", "string", "boolean", "timestamp", "date"]
+Schema: TypeAlias = dict[str, LogicalType]
+
+# What `read_unit` hands on. Strings stay dictionary-encoded: hashing and counting then cost one
+# step a distinct value.
+ARROW_TYPES: Final[dict[LogicalType, pa.DataType]] = {
+    "integer": pa.int64(),
+    "float": pa.float64(),
+    "string": pa.dictionary(pa.int32(), pa.string()),
+    "boolean": pa.bool_(),
+    "timestamp": pa.timestamp("us"),
+    "date": pa.date32(),
+}
+
+
+def logical_type(arrow_type: pa.DataType) -> LogicalType | None:
+    """The meaning of an Arrow type; None for the null type, which fits any.
+
+    Raises:
+        TypeError: The type is nested, binary, decimal, a duration or an extension.
+
+    Example:
+        >>> logical_type(pa.dictionary(pa.int8(), pa.large_string()))
+        'string'
+    """
+    if isinstance(arrow_type, pa.BaseExtensionType):
+        raise TypeError(f"extension type {arrow_type}")
+    if pa.types.is_dictionary(arrow_type):
+        return logical_type(arrow_type.value_type)
+    if pa.types.is_null(arrow_type):
+        return None
+    for matches, meaning in _MEANINGS:
+        if matches(arrow_type):
+            return meaning
+    raise TypeError(f"type {arrow_type}")
+
+
+def _is_text(arrow_type: pa.DataType) -> bool:
+    return bool(
+        pa.types.is_string(arrow_type)
+        or pa.types.is_large_string(arrow_type)
+        or pa.types.is_string_view(arrow_type)
+    )
+
+
+_MEANINGS: Final[tuple[tuple[Callable[[pa.DataType], bool], LogicalType], ...]] = (
+    (pa.types.is_integer, "integer"),
+    (pa.types.is_floating, "float"),
+    (_is_text, "string"),
+    (pa.types.is_boolean, "boolean"),
+    (pa.types.is_timestamp, "timestamp"),
+    (pa.types.is_date, "date"),
+)
+
+
+def schema_of(schemas: list[tuple[str, pa.Schema]]) -> Schema:
+    """The one schema that all files share, in the column order of the first.
+
+    Args:
+        schemas: Name and Arrow schema of each file, in file order.
+
+    Raises:
+        SourceError: A type is unsupported, a name stands twice, or two files disagree.
+    """
+    first_name, first = schemas[0]
+    merged = _meanings(first_name, first)
+    found_in = dict.fromkeys(merged, first_name)
+    for name, schema in schemas[1:]:
+        for column, meaning in _same_columns(name, schema, first_name, merged).items():
+            if merged[column] is None and meaning is not None:
+                merged[column], found_in[column] = meaning, name
+            elif meaning not in {None, merged[column]}:
+                raise SourceError(
+                    "files disagree on a column's type",
+                    f"{meaning} in {name}",
+                    f"{merged[column]} as in {found_in[column]}",
+                    "write the column with one type in all files",
+                    Where(file=name, key=column),
+                )
+    return {column: meaning or "string" for column, meaning in merged.items()}
+
+
+def _meanings(file: str, schema: pa.Schema) -> dict[str, LogicalType | None]:
+    meanings: dict[str, LogicalType | None] = {}
+    for field in schema:
+        where = Where(file=file, key=field.name)
+        if field.name in meanings:
+            raise SourceError("two columns have one name", repr(field.name), where=where)
+        try:
+            meanings[field.name] = logical_type(field.type)
+        except TypeError as error:
+            wanted = "integers, floats, strings, booleans, timestamps or dates"
+            hint = "cast the column or leave it out of the files"
+            raise SourceError(
+                "the column's type is not supported", str(error), wanted, hint, where
+            ) from error
+    return meanings
+
+
+def _same_columns(
+    name: str, schema: pa.Schema, first_name: str, first: dict[str, LogicalType | None]
+) -> dict[str, LogicalType | None]:
+    meanings = _meanings(name, schema)
+    for column in [*first, *meanings]:
+        if column not in meanings or column not in first:
+            has, lacks = (first_name, name) if column in first else (name, first_name)
+            raise SourceError(
+                "files disagree on their columns",
+                f"no such column in {lacks}",
+                f"column {column!r} as in {has}",
+                "write the same columns to all files",
+                Where(file=lacks, key=column),
+            )
+    return meanings

@@ -1,0 +1,156 @@
+"""The split: which rows train, validate and test, each told from that row alone.
+
+Because nothing but the row's own key or time decides, the split is the same whatever the file
+cuts, the row order or the number of CPUs, and a row stays in its part when others are added.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mlops_ray.data.arrays import null_mask, to_integers, to_numbers
+from mlops_ray.data.rowhash import hash_rows
+from mlops_ray.errors import ColumnError, Where
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from mlops_ray.config.model import SplitConfig
+    from mlops_ray.data.schema import LogicalType, Schema
+
+__all__ = ["SPLITS", "SplitName", "SplitRows", "assign_split"]
+
+SplitName: TypeAlias = Literal["train", "valid", "test"]
+SPLITS: Final[tuple[SplitName, ...]] = (
+    "train",
+    "valid",
+    "test",
+)  # A row's code is a position here.
+_TRAIN, _VALID, _TEST = range(3)
+
+
+@dataclass(frozen=True, slots=True)
+class SplitRows:
+    """All that decides a row's part.
+
+    Attributes:
+        rule: The declared split.
+        key: Columns whose hash decides shares; rows of one key stay together.
+        time: Column that `time_from` is compared with.
+        salt: Derived from the root seed; another salt deals the keys anew.
+    """
+
+    rule: SplitConfig
+    key: tuple[str, ...]
+    time: str | None
+    salt: int
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns that are read to assign a split."""
+        return list(dict.fromkeys([*self.key, *([self.time] if self.time else [])]))
+
+
+def assign_split(table: pa.Table, schema: Schema, split: SplitRows) -> NDArray[np.int8]:
+    """Each row's part: 0 train, 1 valid, 2 test.
+
+    A row from `test.time_from` on, or of the first `test.share` of the keys, tests; of the rest,
+    the next `valid.share` of the keys, or rows from `valid.time_from` on, validate; others train.
+
+    Args:
+        table: Holds the split's columns in canonical types.
+        schema: Logical types of the columns.
+        split: The rule and the columns it looks at.
+
+    Returns:
+        Codes, shape ``(n_rows,)``: positions in `SPLITS`.
+
+    Raises:
+        ColumnError: A key or time is null, or `time_from` cannot be compared with the column.
+    """
+    rule = split.rule
+    codes: NDArray[np.int8] = np.full(table.num_rows, _TRAIN, dtype=np.int8)
+    share_start = rule.test.share or 0.0
+    if rule.valid.share is not None:
+        valid = _in_share(table, schema, split, share_start, rule.valid.share)
+    else:
+        valid = _from_time(table, schema, split, rule.valid.time_from)
+    if rule.test.share is not None:
+        test = _in_share(table, schema, split, 0.0, rule.test.share)
+    else:
+        test = _from_time(table, schema, split, rule.test.time_from)
+    codes[valid] = _VALID
+    codes[test] = _TEST
+    return codes
+
+
+def _in_share(
+    table: pa.Table, schema: Schema, split: SplitRows, start: float, share: float
+) -> NDArray[np.bool_]:
+    for column in split.key:
+        _refuse_nulls(table.column(column), column, "key")
+    hashes = hash_rows(table, schema, split.key, split.salt)[0]
+    low, high = _bound(Fraction(start)), _bound(Fraction(start) + Fraction(share))
+    inside: NDArray[np.bool_] = (hashes >= low) & (hashes < high)
+    return inside
+
+
+def _bound(share: Fraction) -> np.uint64:
+    """The share of all hashes as an exact integer: the next part begins where this one ends."""
+    return np.uint64(min(int(share * 2**64), 2**64 - 1))
+
+
+def _from_time(
+    table: pa.Table, schema: Schema, split: SplitRows, start: float | str | None
+) -> NDArray[np.bool_]:
+    name = split.time or ""
+    column = table.column(name)
+    _refuse_nulls(column, name, "time")
+    dtype = schema[name]
+    wanted = _comparable(start, dtype, name)
+    if isinstance(wanted, pa.Scalar):
+        if dtype == "string":
+            column = column.cast(pa.string())
+        return np.asarray(pc.greater_equal(column, wanted).to_numpy(), dtype=np.bool_)
+    if dtype == "integer":
+        return to_integers(column) >= wanted
+    return to_numbers(column) >= wanted
+
+
+def _comparable(start: float | str | None, dtype: LogicalType, name: str) -> pa.Scalar | float:
+    if dtype in {"integer", "float"} and isinstance(start, int | float):
+        return start
+    if isinstance(start, str) and dtype in {"string", "timestamp", "date"}:
+        arrow_type = {"timestamp": pa.timestamp("us"), "date": pa.date32()}.get(dtype, pa.string())
+        try:
+            return pa.scalar(start).cast(arrow_type)
+        except pa.ArrowInvalid:
+            pass  # Told below, together with the other misfits.
+    named = {"integer": "a number", "float": "a number", "string": "a text in quotes"}
+    wanted = named.get(dtype, "an ISO date such as '2018-01-01'")
+    raise ColumnError(
+        "'time_from' cannot be compared with the time column",
+        repr(start),
+        f"{wanted}: the column is a {dtype}",
+        where=Where(key=name),
+    )
+
+
+def _refuse_nulls(column: pa.ChunkedArray, name: str, role: str) -> None:
+    missing = null_mask(column)
+    if pa.types.is_floating(column.type):
+        missing |= np.isnan(to_numbers(column))
+    if missing.any():
+        raise ColumnError(
+            f"the {role} column has rows without a value",
+            f"{int(missing.sum())} nulls in {len(column)} rows",
+            "none: they decide the split",
+            "drop these rows or declare another column",
+            Where(key=name),
+        )

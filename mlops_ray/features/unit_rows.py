@@ -1,0 +1,132 @@
+"""The rows of one unit: parted, transformed and packed, as the work of one task."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+
+from mlops_ray.data.arrays import to_codes, to_integers, to_numbers
+from mlops_ray.data.rowhash import hash_rows
+from mlops_ray.data.split import SPLITS, SplitName, SplitRows, assign_split
+from mlops_ray.data.unit import read_unit
+from mlops_ray.errors import ColumnError, Where
+from mlops_ray.features.compiled import CompiledTransform
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from mlops_ray.data.counts import Value
+    from mlops_ray.data.schema import Schema
+    from mlops_ray.data.unit import Unit
+    from mlops_ray.features.state import FeatureState
+
+__all__ = ["MatrixPlan", "Target", "matrix_of_unit", "order_name"]
+
+Target: TypeAlias = "NDArray[np.int32] | NDArray[np.float64]"
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixPlan:
+    """What the matrices are made of.
+
+    Attributes:
+        schema: Of the data.
+        state: Fitted feature state.
+        split: What decides a row's part.
+        target: Target column.
+        labels: The ordered classes; None for regression.
+        order_by: Columns that give the rows' order; without them it is that of the input.
+        parts: Parts to emit.
+    """
+
+    schema: Schema
+    state: FeatureState
+    split: SplitRows
+    target: str
+    labels: tuple[Value, ...] | None
+    order_by: tuple[str, ...]
+    parts: tuple[SplitName, ...]
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns that are read."""
+        features = [item.column for item in self.state.inputs]
+        return list(dict.fromkeys([*features, self.target, *self.split.columns, *self.order_by]))
+
+
+def matrix_of_unit(plan: MatrixPlan, unit: Unit) -> bytes:
+    """The rows of one unit that belong to the wanted parts, as an Arrow IPC stream.
+
+    Raises:
+        ColumnError: A column cannot be used; see the contract.
+    """
+    table = read_unit(unit, plan.schema, plan.columns)
+    codes = assign_split(table, plan.schema, plan.split)
+    rows = np.flatnonzero(np.isin(codes, [SPLITS.index(part) for part in plan.parts]))
+    if len(rows) < table.num_rows:
+        table, codes = table.take(rows), codes[rows]
+    matrix = CompiledTransform(plan.state).from_table(table)
+    hashes = hash_rows(table, plan.schema, plan.columns)
+    columns: dict[str, Any] = {
+        "part": codes,
+        "y": _target(table.column(plan.target), plan),
+        "x": _packed(matrix),
+        "hash": _packed(hashes.T.copy()),
+    }
+    for at, name in enumerate(plan.order_by):
+        columns[order_name(at)] = _order_values(table.column(name), name)
+    return _ipc(pa.table(columns))
+
+
+def order_name(at: int) -> str:
+    """Name, in the answer of `matrix_of_unit`, of a column of `order_by`."""
+    return f"order_{at}"
+
+
+def _target(column: pa.ChunkedArray, plan: MatrixPlan) -> Target:
+    if plan.labels is None:
+        return to_numbers(column)
+    if plan.schema[plan.target] == "string":
+        codes, values = to_codes(column, plan.target)
+        known = {label: at for at, label in enumerate(plan.labels)}
+        positions = np.array([*(known.get(value, -1) for value in values), -1], dtype=np.int32)
+        found = positions[codes]
+    else:
+        labels = np.array([int(label) for label in plan.labels], dtype=np.int64)
+        integers = to_integers(column)
+        at = np.minimum(np.searchsorted(labels, integers), len(labels) - 1)
+        found = np.where(labels[at] == integers, at, -1).astype(np.int32)
+        found[column.is_null().to_numpy()] = -1
+    if (found < 0).any():
+        got = f"{int((found < 0).sum())} such rows"
+        where = Where(key=plan.target)
+        raise ColumnError("the target holds nulls or unknown classes", got, "none", "", where)
+    return found
+
+
+def _order_values(column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
+    missing = column.null_count
+    if pa.types.is_floating(column.type):
+        missing = int(np.isnan(to_numbers(column)).sum())
+    if missing:
+        got = f"{missing} nulls"
+        hint = "drop these rows or order by another column"
+        what = "a column of 'order_by' has rows without a value"
+        raise ColumnError(what, got, "none", hint, Where(key=name))
+    return column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
+
+
+def _packed(rows: NDArray[Any]) -> pa.Array:
+    """A C-contiguous matrix as one binary value a row, without a copy."""
+    width = pa.binary(rows.shape[1] * rows.itemsize)
+    return pa.Array.from_buffers(width, len(rows), [None, pa.py_buffer(rows)])
+
+
+def _ipc(table: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return bytes(sink.getvalue())

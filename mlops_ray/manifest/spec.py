@@ -1,0 +1,93 @@
+"""The spec: everything that was asked, known before anything runs; its digest is `spec_id`.
+
+`run` executes a spec and nothing else, so a record that is enough to run is enough to run again.
+It holds no path, host, time or uuid: two machines that ask the same ask with the same id.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from mlops_ray.config.model import (
+    GateConfig,
+    ModelConfig,
+    MonitorConfig,
+    ObjectiveConfig,
+    RegisterConfig,
+    SearchConfig,
+    ServeConfig,
+    SplitConfig,
+    Task,
+)
+from mlops_ray.manifest.document import Document, Part
+
+__all__ = ["CodeFacts", "FeatureDeclaration", "InputFacts", "Spec", "SpecData"]
+
+
+class InputFacts(Part):
+    """One input file, by content.
+
+    Attributes:
+        name: POSIX path inside the source folder; decides the order of the rows.
+        format: How it is read.
+        sha256: Digest of its raw bytes.
+        size_bytes: Its size.
+    """
+
+    name: str
+    format: Literal["parquet", "csv"]
+    sha256: str
+    size_bytes: int
+
+
+class SpecData(Part):
+    """The input table and the roles of its columns."""
+
+    inputs: list[InputFacts]
+    columns: dict[str, str]
+    task: Task
+    target: str
+    key: list[str]
+    order_by: list[str]
+    time: str | None = None
+    pii: list[str] = Field(default_factory=list)
+    notes: dict[str, str] = Field(default_factory=dict)
+
+
+class FeatureDeclaration(Part):
+    """One input column of the model and its steps, globs resolved, in the order of the matrix."""
+
+    column: str
+    kind: Literal["number", "category"]
+    steps: list[dict[str, Any]]
+
+
+class CodeFacts(Part):
+    """The code that runs: digest of the tree of files, which is stored as an object."""
+
+    tree: str
+    n_files: int
+
+
+class Spec(Document):
+    """What was asked, with all defaults resolved."""
+
+    schema_: str = "mlops-ray/spec/v1"
+    name: str
+    owner: str
+    objective: ObjectiveConfig
+    seed: int
+    seeds: dict[str, str]
+    data: SpecData
+    split: SplitConfig
+    features: list[FeatureDeclaration]
+    model: ModelConfig
+    search: SearchConfig
+    gates: list[GateConfig]
+    register_: RegisterConfig | None = Field(default=None, alias="register")
+    serve: ServeConfig
+    monitor: MonitorConfig
+    code: CodeFacts
+    packages: dict[str, str]

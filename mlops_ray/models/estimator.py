@@ -1,0 +1,144 @@
+"""What an estimator family must offer: parameters, fitting, prediction, files.
+
+A `Family` knows how to fit; a `Fitted` knows how to predict and to write itself as files. Two laws
+hold for every pair, and `tests/models/test_conformance.py` checks them: refitting on equal inputs
+gives equal files, and a row's prediction has the same bits alone and among any other rows.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from mlops_ray.errors import ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from mlops_ray.config.model import Task
+
+__all__ = ["Family", "Fitted", "check_class_indices", "check_training_inputs"]
+
+
+class Fitted(Protocol):
+    """A fitted estimator."""
+
+    def predict(self, X: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Predict each row on its own.
+
+        Args:
+            X: Feature rows, C-contiguous, shape ``(n_rows, n_features)``.
+
+        Returns:
+            Class probabilities, shape ``(n_rows, n_classes)``, or values, shape ``(n_rows,)``.
+        """
+        ...
+
+    def to_files(self) -> dict[str, bytes]:
+        """The estimator as named files without pickle; equal estimators give equal bytes."""
+        ...
+
+
+class Family(Protocol):
+    """A kind of estimator, chosen by name in a pipeline file.
+
+    Attributes:
+        name: Name in the pipeline file.
+        platform: Name of the format that `Fitted.to_files` writes.
+        accepts_missing: Whether NaN in a feature is a value like others.
+    """
+
+    @property
+    def name(self) -> str: ...  # noqa: D102 - see the class
+    @property
+    def platform(self) -> str: ...  # noqa: D102 - see the class
+    @property
+    def accepts_missing(self) -> bool: ...  # noqa: D102 - see the class
+
+    def check_params(self, params: Mapping[str, object], task: Task | None = None) -> list[str]:
+        """Mistakes in parameter names and values, as sentences; empty where there are none.
+
+        Args:
+            params: Parameters as the pipeline file gives them.
+            task: Task they are for; without it the parameters of every task are known.
+        """
+        ...
+
+    def resolve_params(self, params: Mapping[str, object], task: Task) -> dict[str, object]:
+        """All parameters of a fit, defaults filled in, sorted by name.
+
+        Raises:
+            ModelError: `check_params` finds a mistake.
+        """
+        ...
+
+    def fit(
+        self,
+        X: NDArray[np.float32],
+        y: NDArray[np.int32] | NDArray[np.float64],
+        params: Mapping[str, object],
+        *,
+        task: Task,
+        n_classes: int,
+        seed: int,
+        threads: int,
+    ) -> Fitted:
+        """Fit on all rows, in their order.
+
+        Args:
+            X: Feature rows, C-contiguous, shape ``(n_rows, n_features)``; NaN is missing.
+            y: Class indices (int32) or target values (float64), shape ``(n_rows,)``.
+            params: Parameters; defaults fill those left out.
+            task: What is predicted.
+            n_classes: Classes there are; 0 for a regression.
+            seed: Seed of all randomness, 0 to 2^63 - 1.
+            threads: Threads of this fit.
+
+        Raises:
+            ModelError: The parameters or the rows cannot be used.
+        """
+        ...
+
+    def from_files(self, files: Mapping[str, bytes], *, task: Task, n_classes: int) -> Fitted:
+        """Load what `Fitted.to_files` wrote, from bytes whose digests were checked.
+
+        Raises:
+            ModelError: The files are absent, damaged or hold something else.
+        """
+        ...
+
+
+def check_training_inputs(
+    X: NDArray[np.floating[Any]], y: NDArray[np.int32] | NDArray[np.float64]
+) -> None:
+    """Refuse inputs of a fit that no family can use.
+
+    Raises:
+        ModelError: The matrix has no cells, `y` has another length, or infinities occur.
+    """
+    if X.ndim != 2 or not X.size or y.shape != X.shape[:1]:
+        raise ModelError(
+            "a fit needs rows, features and one target a row",
+            f"features {X.shape}, targets {y.shape}",
+            "(n_rows, n_features) and (n_rows,)",
+        )
+    if np.isinf(X).any() or not np.isfinite(y).all():
+        raise ModelError("the training rows hold infinities or missing targets")
+
+
+def check_class_indices(y: NDArray[np.int32] | NDArray[np.float64], n_classes: int) -> None:
+    """Refuse a training part in which a class never occurs.
+
+    Raises:
+        ModelError: The distinct values of `y` are not ``0 .. n_classes - 1``.
+    """
+    present = np.unique(y)
+    if not np.array_equal(present, np.arange(n_classes)):
+        raise ModelError(
+            "the training rows do not show every class",
+            f"{present.size} of {n_classes} classes",
+            hint="give the training split a larger share, or drop rows of rare classes",
+        )

@@ -1,0 +1,102 @@
+"""The predictor: from rows to outputs, the same for a table, records and columns. Ray-free.
+
+All three ways in go through one compiled transform and one fitted estimator, so batch prediction,
+the endpoint and the evaluation of a run agree bit for bit.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mlops_ray.features import CompiledTransform, FeatureState
+from mlops_ray.manifest.canonical import from_canonical
+from mlops_ray.models.bundle import FEATURES_FILE, GOLDEN_FILE, SIGNATURE_FILE
+from mlops_ray.models.families import family_named
+from mlops_ray.models.golden import replay
+from mlops_ray.models.outputs import Outputs
+from mlops_ray.models.signature import Signature
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from mlops_ray.models.bundle import Bundle
+
+__all__ = ["Predictor"]
+
+
+class Predictor:
+    """Answers rows from a bundle.
+
+    Attributes:
+        bundle: What was loaded.
+        signature: Inputs and outputs.
+    """
+
+    def __init__(self, bundle: Bundle) -> None:
+        """Load transform and estimator; the bundle's digests were checked when it was read.
+
+        Raises:
+            ManifestError: A document of the bundle is absent, malformed or of an unknown version.
+            ModelError: The estimator cannot be loaded.
+        """
+        self.bundle = bundle
+        self.signature = Signature.from_bytes(bundle.file(SIGNATURE_FILE))
+        family = family_named(self.signature.family)
+        state = FeatureState.from_json(from_canonical(bundle.file(FEATURES_FILE)))
+        self._transform = CompiledTransform(state, accepts_missing=family.accepts_missing)
+        self._fitted = family.from_files(
+            bundle.model_files, task=self.signature.task, n_classes=self.signature.n_classes
+        )
+
+    def predict_table(self, table: pa.Table) -> Outputs:
+        """Answer each row of a table, which may have other columns too.
+
+        Raises:
+            ColumnError: An input column is absent, of another type, or a value cannot be used.
+        """
+        return self._predict(self._transform.from_table(table))
+
+    def predict_records(self, records: Sequence[Mapping[str, Any]]) -> Outputs:
+        """Answer each record, as JSON gives them; null is a missing value.
+
+        Raises:
+            RecordError: A record does not fit; names record and field.
+        """
+        return self._predict(self._transform.from_records(records))
+
+    def predict_columns(self, columns: Mapping[str, Sequence[Any]]) -> Outputs:
+        """Answer rows given column by column, None being a missing value.
+
+        Raises:
+            RecordError: A column or a value does not fit; names row and field.
+        """
+        return self._predict(self._transform.from_columns(columns))
+
+    def predict_matrix(self, X: NDArray[np.float32]) -> Outputs:
+        """Answer feature rows that the bundle's own feature state made.
+
+        Args:
+            X: C-contiguous, shape ``(n_rows, n_features)``.
+        """
+        return self._predict(X)
+
+    def replay_golden(self) -> int:
+        """Check the recorded examples on this machine; returns how many there are.
+
+        Raises:
+            UnstableModelError: An answer depends on the rows asked with it.
+            ModelError: This machine computes other bits than were recorded.
+            ManifestError: The bundle has no golden examples, or they cannot be read.
+        """
+        return replay(self, self.bundle.file(GOLDEN_FILE))
+
+    def _predict(self, X: NDArray[np.float32]) -> Outputs:
+        if not len(X):  # Not every estimator takes no rows for an answer.
+            width = self.signature.n_classes
+            return Outputs.of(self.signature, np.empty((0, width) if width else 0))
+        return Outputs.of(self.signature, self._fitted.predict(X))

@@ -1,0 +1,51 @@
+"""Made-up records for a bundle's golden examples, drawn from the training profile.
+
+Real rows could be personal data and would stay in the bundle for ever. These records walk through
+each column's quantiles and categories, and include a null where nulls are answered and a category
+that training never saw, so that the replay at every load covers more than a few typical rows would.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from mlops_ray.data.profile import CategoryProfile, NumberProfile
+
+if TYPE_CHECKING:
+    from mlops_ray.data.profile import ColumnProfile, Profile
+    from mlops_ray.models.signature import InputField, Signature
+
+__all__ = ["golden_records"]
+
+_QUANTILES: Final = (0.5, 0.0, 1.0, 0.1, 0.25, 0.75, 0.9, 0.4)
+_N_NULLS: Final = 1  # One last record with a null in every column that answers nulls.
+
+
+def golden_records(signature: Signature, profile: Profile) -> list[dict[str, Any]]:
+    """Records that fit the signature, the same for the same profile.
+
+    Args:
+        signature: Inputs of the model.
+        profile: Statistics of the training rows.
+    """
+    records = [
+        {field.name: _value(field, profile.columns[field.name], at) for field in signature.inputs}
+        for at in range(len(_QUANTILES) + _N_NULLS)
+    ]
+    last = records[-1]
+    records[-1] = {
+        field.name: None if field.nullable else last[field.name] for field in signature.inputs
+    }
+    return records
+
+
+def _value(field: InputField, column: ColumnProfile, at: int) -> Any:  # noqa: ANN401 - a cell
+    if field.dtype == "string" and at == len(_QUANTILES) - 1:
+        return "~ a category that training never saw"
+    if isinstance(column, CategoryProfile):
+        ranked = sorted(column.counts.counts.items(), key=lambda item: (-item[1], item[0]))
+        return ranked[at % len(ranked)][0]
+    if isinstance(column, NumberProfile):
+        value = column.quantile(_QUANTILES[at % len(_QUANTILES)])
+        return round(value) if field.dtype == "int64" else value
+    return None

@@ -1,0 +1,44 @@
+"""The list of objects that a run puts into the store, which its envelope will name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mlops_ray.manifest import ObjectFacts
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mlops_ray.storage import ObjectStore
+
+__all__ = ["ObjectList"]
+
+
+class ObjectList:
+    """Puts objects into a store and remembers them with their roles.
+
+    Attributes:
+        store: Where they go.
+    """
+
+    def __init__(self, store: ObjectStore) -> None:
+        self.store = store
+        self._facts: dict[str, ObjectFacts] = {}
+
+    def put(self, role: str, data: bytes) -> str:
+        """Store bytes; returns their digest."""
+        return self.note(role, self.store.put(data))
+
+    def put_file(self, role: str, path: Path) -> str:
+        """Store a copy of a file; returns its digest."""
+        return self.note(role, self.store.put_file(path))
+
+    def note(self, role: str, name: str) -> str:
+        """Remember an object that is in the store already; returns its digest."""
+        size_bytes = self.store.path(name).stat().st_size
+        self._facts.setdefault(name, ObjectFacts(role=role, sha256=name, size_bytes=size_bytes))
+        return name
+
+    def facts(self) -> list[ObjectFacts]:
+        """All objects, sorted by digest."""
+        return [self._facts[name] for name in sorted(self._facts)]

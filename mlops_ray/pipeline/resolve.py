@@ -1,0 +1,126 @@
+"""Holds a pipeline file against its data and its estimator, before Ray starts or a byte is kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mlops_ray.config.loader import nearest
+from mlops_ray.data.bundled import bundled_table, is_bundled
+from mlops_ray.data.parquet_file import parquet_bytes
+from mlops_ray.data.schema import schema_of
+from mlops_ray.data.source import find_files
+from mlops_ray.data.unit import read_schema
+from mlops_ray.errors import ColumnError, ConfigProblem, InvalidConfigError
+from mlops_ray.features.plan import FeatureSpec, resolve_features
+from mlops_ray.models.families import family_named
+from mlops_ray.search.space import check_space
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from mlops_ray.config.loader import LoadedConfig
+    from mlops_ray.data.schema import Schema
+    from mlops_ray.data.source import FoundFile
+
+__all__ = ["Resolved", "resolve"]
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A pipeline file that fits its data.
+
+    Attributes:
+        loaded: The file.
+        files: Input files; empty for a bundled table.
+        snapshot: Parquet bytes of a bundled table, else None.
+        schema: Logical types of the columns that the run reads, in the order of the files.
+        features: Inputs of the model in the order of the matrix.
+    """
+
+    loaded: LoadedConfig
+    files: list[FoundFile]
+    snapshot: bytes | None
+    schema: Schema
+    features: list[FeatureSpec]
+
+    def to_json(self) -> dict[str, Any]:
+        """The content of ``mlops-ray/check/v1``."""
+        config = self.loaded.config
+        return {
+            "name": config.name,
+            "files": len(self.files) or 1,
+            "size_bytes": sum(file.size_bytes for file in self.files) or len(self.snapshot or b""),
+            "columns": len(self.schema),
+            "features": [spec.column for spec in self.features],
+            "target": config.data.target,
+            "family": config.model.family,
+            "trials": config.search.trials,
+        }
+
+
+def resolve(loaded: LoadedConfig, root: Path) -> Resolved:
+    """Find the files, read their schema, resolve the features, check every parameter's name.
+
+    Args:
+        loaded: The pipeline file.
+        root: Project root; relative data paths start there.
+
+    Raises:
+        InvalidConfigError: The estimator does not know a parameter or cannot take a value.
+        SourceError: There are no files, or they cannot be read or disagree.
+        ColumnError: A column is absent or has a type that its steps cannot take.
+    """
+    problems = tuple(_parameter_problems(loaded))
+    if problems:
+        raise InvalidConfigError(problems)
+    source = loaded.config.data.source.path
+    if is_bundled(source):
+        table = bundled_table(source)
+        files, snapshot = [], parquet_bytes(table)
+        schema = schema_of([(source, table.schema)])
+    else:
+        files, snapshot = find_files(loaded.config.data.source, root), None
+        schema = read_schema(files)
+    special = _special_columns(loaded)
+    _check_present(loaded, special, schema)
+    features = resolve_features(loaded.config.features, schema, exclude=set(special.values()))
+    used = {*special.values(), *(spec.column for spec in features)}
+    kept = {name: dtype for name, dtype in schema.items() if name in used}
+    return Resolved(loaded, files, snapshot, kept, features)
+
+
+def _parameter_problems(loaded: LoadedConfig) -> Iterator[ConfigProblem]:
+    config = loaded.config
+    family = family_named(config.model.family)
+    for name, value in config.model.params.items():
+        for problem in family.check_params({name: value}, config.data.task):
+            yield ConfigProblem(problem, where=loaded.document.where(("model", "params", name)))
+    for name, dimension in config.search.space.items():
+        for problem in check_space(family, {name: dimension}, config.data.task):
+            yield ConfigProblem(problem, where=loaded.document.where(("search", "space", name)))
+
+
+def _special_columns(loaded: LoadedConfig) -> dict[str, str]:
+    """Place in the file -> column, for all columns that are no features."""
+    data = loaded.config.data
+    return {
+        "data.target": data.target,
+        **{f"data.key.{i}": name for i, name in enumerate(data.key)},
+        **{f"data.order_by.{i}": name for i, name in enumerate(data.order_by)},
+        **({"data.time": data.time} if data.time else {}),
+    }
+
+
+def _check_present(loaded: LoadedConfig, special: dict[str, str], schema: Schema) -> None:
+    declared = {f"data.columns.{name}": name for name in loaded.config.data.columns}
+    for place, column in {**special, **declared}.items():
+        if column not in schema:
+            path = tuple(int(part) if part.isdecimal() else part for part in place.split("."))
+            raise ColumnError(
+                f"the input has no column {column!r}",
+                f"{len(schema)} columns",
+                hint=nearest(column, schema),
+                where=loaded.document.where(path),
+            )

@@ -1,0 +1,185 @@
+"""What a run looks like to a user: the three documents of its manifest behind plain names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mlops_ray.errors import ManifestError
+from mlops_ray.manifest import Envelope, GateFacts, Result, RunRecord, Spec, State
+
+if TYPE_CHECKING:
+    from mlops_ray.registry import ModelVersion
+
+__all__ = ["Run", "RunSummary", "load_run", "summarize"]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run that has ended.
+
+    Attributes:
+        record: Its folder.
+        envelope: Who, when, under which circumstances.
+        spec: What was asked.
+        result: What came out; None where the run failed before there was anything.
+        version: The registered version, where there is one.
+    """
+
+    record: RunRecord
+    envelope: Envelope
+    spec: Spec
+    result: Result | None
+    version: ModelVersion | None = None
+
+    @property
+    def run_id(self) -> str:
+        """Short id that sorts by time."""
+        return self.envelope.run_id
+
+    @property
+    def spec_id(self) -> str:
+        """Digest of what was asked."""
+        return self.envelope.spec_id
+
+    @property
+    def result_id(self) -> str | None:
+        """Digest of what came out; equal ids mean bit-identical outputs."""
+        return self.envelope.result_id
+
+    @property
+    def state(self) -> State:
+        """``sealed``, ``rejected`` or ``failed``."""
+        return self.envelope.state
+
+    @property
+    def wall_s(self) -> float:
+        """Seconds from freezing the spec to the gate, without Ray's start."""
+        return self.envelope.wall_s
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """Metrics on the test split by name."""
+        facts = self.result.metrics if self.result else []
+        return {metric.name: metric.value for metric in facts if metric.split == "test"}
+
+    @property
+    def gates(self) -> list[GateFacts]:
+        """Verdicts of the gates."""
+        return self.result.gates if self.result else []
+
+    @property
+    def model(self) -> dict[str, Any] | None:
+        """Name, version and bundle of the registered model; None where nothing was registered."""
+        if self.version is None:
+            return None
+        found = self.version
+        return {"name": found.model, "version": found.version, "bundle": found.bundle}
+
+    @property
+    def model_reference(self) -> str:
+        """``MODEL@VERSION`` for `Project.predictor` and the like.
+
+        Raises:
+            ManifestError: The run registered no model.
+        """
+        if self.version is None:
+            raise ManifestError(f"run {self.run_id} registered no model", self.state)
+        return f"{self.version.model}@{self.version.version}"
+
+    def to_json(self) -> dict[str, Any]:
+        """The content of ``mlops-ray/run/v1``."""
+        search = self.result.search if self.result else None
+        outputs = {s.name: s.outputs for s in (self.result.stages if self.result else [])}
+        return {
+            "run_id": self.run_id,
+            "name": self.spec.name,
+            "spec_id": self.spec_id,
+            "result_id": self.result_id,
+            "determinism": self.result.determinism if self.result else None,
+            "state": self.state,
+            "metrics": self.metrics,
+            "gates": [gate.model_dump(mode="json") for gate in self.gates],
+            "model": self.model,
+            "stages": [
+                {
+                    "name": stage.name,
+                    "key": stage.key,
+                    "cache": stage.cache,
+                    "wall_s": stage.wall_s,
+                    "engine": stage.engine,
+                    "outputs": outputs.get(stage.name, {}),
+                }
+                for stage in self.envelope.stages
+            ],
+            "trials": {
+                "finished": search.n_finished if search else 0,
+                "pruned": 0,
+                "failed": search.n_failed if search else 0,
+                "best": {
+                    "index": search.best_index,
+                    "params": search.best_params,
+                    "value": search.best_value,
+                }
+                if search
+                else None,
+            },
+            "wall_s": self.wall_s,
+            "ray_start_s": self.envelope.ray_start_s,
+            "peak_pss_bytes": self.envelope.peak_pss_bytes,
+            "error": self.envelope.error.model_dump() if self.envelope.error else None,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """A run in one line, also while it runs or after it died.
+
+    Attributes:
+        run_id: Its id.
+        name: Name of the pipeline.
+        state: Current state.
+        started_at: RFC 3339, UTC.
+        metric: ``name=value`` of the objective on the test split; empty before there is one.
+        size_bytes: Bytes of the objects that its manifest names.
+    """
+
+    run_id: str
+    name: str
+    state: State
+    started_at: str
+    metric: str = ""
+    size_bytes: int = 0
+
+
+def load_run(record: RunRecord, version: ModelVersion | None = None) -> Run:
+    """Read the documents of a run that has ended, each verified against its digest.
+
+    Raises:
+        ManifestError: The run has not ended.
+        DigestMismatchError: A document is missing or damaged.
+    """
+    envelope = record.envelope()
+    store = record.workspace.store
+    spec = Spec.from_bytes(store.get(envelope.spec_id))
+    result = Result.from_bytes(store.get(envelope.result_id)) if envelope.result_id else None
+    return Run(record, envelope, spec, result, version)
+
+
+def summarize(record: RunRecord) -> RunSummary:
+    """A run in one line."""
+    if not record.pointer_path.exists():
+        announced = record.announced()
+        name, started = announced.get("name", "?"), announced.get("started_at", "?")
+        return RunSummary(record.run_id, name, record.state(), started)
+    run = load_run(record)
+    objective = run.spec.objective.metric
+    value = run.metrics.get(objective)
+    return RunSummary(
+        record.run_id,
+        run.spec.name,
+        run.state,
+        run.envelope.started_at,
+        "" if value is None else f"{objective}={value:.4f}",
+        sum(item.size_bytes for item in run.envelope.objects),
+    )

@@ -1,0 +1,205 @@
+"""Batch work of a registered version on a table: predictions and drift, on Ray Data."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mlops_ray.data.profile import Profile
+from mlops_ray.data.ray_map import RayDataMap
+from mlops_ray.data.scan import ALL, ScanPlan, scan
+from mlops_ray.data.source import find_files
+from mlops_ray.data.unit import list_units, read_schema, read_unit
+from mlops_ray.errors import ConfigError, SourceError
+from mlops_ray.manifest import Result, Spec, find_run, from_canonical
+from mlops_ray.models.bundle import load_bundle
+from mlops_ray.models.predictor import Predictor
+from mlops_ray.monitor.drift import DriftReport, check_drift
+from mlops_ray.pipeline.run import load_run
+from mlops_ray.runtime.cluster import connect
+from mlops_ray.storage import ObjectStore, atomic_writer
+from mlops_ray.telemetry import quiet_ray_loggers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from mlops_ray.data.schema import Schema
+    from mlops_ray.data.unit import Unit
+    from mlops_ray.models.outputs import Outputs
+    from mlops_ray.registry import ModelVersion
+    from mlops_ray.storage import Workspace
+
+__all__ = ["Predictions", "drift_of_table", "predict_table_to_file"]
+
+_UNITS_PER_WRITE: Final = 256  # Bounds what the driver holds; has no effect on what is written.
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """A file of predictions.
+
+    Attributes:
+        path: The file.
+        n_rows: Rows predicted.
+        model: Name of the model.
+        version: Version that predicted.
+        run_id: Run that made the version.
+        engine: What did the work.
+        wall_s: Seconds, without Ray's start.
+    """
+
+    path: str
+    n_rows: int
+    model: str
+    version: int
+    run_id: str
+    engine: str
+    wall_s: float
+
+    def to_json(self) -> dict[str, Any]:
+        """The content of ``mlops-ray/predictions/v1``."""
+        return asdict(self)
+
+
+def predict_table_to_file(
+    workspace: Workspace,
+    version: ModelVersion,
+    data: str,
+    out: Path,
+    *,
+    num_cpus: int | None = None,
+    address: str | None = None,
+) -> Predictions:
+    """Predict every row of a table; writes the key columns that are there, and the outputs.
+
+    The file appears only when it is whole. ``probability`` is a list in the order of the classes,
+    which stand in the file's metadata.
+
+    Raises:
+        SourceError: There are no files, or they cannot be read.
+        ColumnError: An input column is absent or of another type.
+        StoreError: The file cannot be written.
+    """
+    if out.is_dir():
+        raise ConfigError("--out must be a file", f"the folder {out.name}", "PATH.parquet")
+    spec = load_run(find_run(workspace, version.run_id)).spec
+    predictor = Predictor(load_bundle(workspace.store, version.bundle))
+    files = find_files(data, Path.cwd())
+    schema = read_schema(files)
+    inputs = [field.name for field in predictor.signature.inputs]
+    # An absent input is reported by the transform, which knows what it wants.
+    columns = [c for c in dict.fromkeys([*spec.data.key, *inputs]) if c in schema]
+    work = partial(
+        _predict_unit,
+        str(workspace.store_root),
+        version.bundle,
+        dict(schema),
+        columns,
+        spec.data.key,
+    )
+    units = list_units(files)
+    if not units:
+        raise SourceError("the input files hold no rows", "0 row groups", "at least 1")
+    quiet_ray_loggers()
+    with connect(address, num_cpus):
+        started = time.monotonic()
+        n_rows = _write(out, _in_turn(work, units), predictor)
+        wall_s = time.monotonic() - started
+    return Predictions(
+        str(out),
+        n_rows,
+        version.model,
+        version.version,
+        version.run_id,
+        "ray_data",
+        round(wall_s, 3),
+    )
+
+
+def drift_of_table(
+    workspace: Workspace,
+    version: ModelVersion,
+    data: str,
+    *,
+    num_cpus: int | None = None,
+    address: str | None = None,
+) -> DriftReport:
+    """Compare a table's feature columns with the training profile in the version's manifest.
+
+    Raises:
+        SourceError: There are no files, or they cannot be read.
+    """
+    run = load_run(find_run(workspace, version.run_id))
+    baseline = _baseline(workspace.store, run.spec, run.result)
+    files = find_files(data, Path.cwd())
+    wanted = [declared.column for declared in run.spec.features]
+    schema = {name: dtype for name, dtype in read_schema(files).items() if name in wanted}
+    quiet_ray_loggers()
+    with connect(address, num_cpus):
+        live = scan(list_units(files), ScanPlan(schema, None), RayDataMap()).profiles[ALL]
+    return check_drift(baseline, live, run.spec.monitor.drift, wanted)
+
+
+def _baseline(store: ObjectStore, spec: Spec, result: Result | None) -> Profile:
+    if result is None:
+        raise SourceError(f"the run of {spec.name} has no training profile")
+    return Profile.from_json(from_canonical(store.get(result.baseline)))
+
+
+def _in_turn(work: Any, units: Sequence[Unit]) -> Iterator[pa.Table]:  # noqa: ANN401 - a partial
+    unit_map = RayDataMap()
+    for start in range(0, len(units), _UNITS_PER_WRITE):
+        for payload in unit_map(work, units[start : start + _UNITS_PER_WRITE]):
+            yield pa.ipc.open_stream(payload).read_all()
+
+
+def _write(out: Path, tables: Iterator[pa.Table], predictor: Predictor) -> int:
+    n_rows = 0
+    classes = ",".join(str(label) for label in predictor.signature.classes)
+    with atomic_writer(out.absolute()) as stream:
+        writer: pq.ParquetWriter | None = None
+        for table in tables:
+            if writer is None:
+                schema = table.schema.with_metadata({"mlops_ray.classes": classes})
+                writer = pq.ParquetWriter(stream, schema, write_page_checksum=True)
+            writer.write_table(table.replace_schema_metadata(writer.schema.metadata))
+            n_rows += table.num_rows
+        if writer is not None:
+            writer.close()
+    return n_rows
+
+
+@lru_cache(maxsize=1)
+def _predictor(store: str, bundle: str) -> Predictor:
+    """One load a worker process, however many units it works on."""
+    return Predictor(load_bundle(ObjectStore(Path(store)), bundle))
+
+
+def _predict_unit(
+    store: str, bundle: str, schema: Schema, columns: list[str], key: list[str], unit: Unit
+) -> bytes:
+    table = read_unit(unit, schema, columns)
+    outputs = _predictor(store, bundle).predict_table(table)
+    kept = [name for name in key if name in table.column_names]
+    sink = pa.BufferOutputStream()
+    answer = _as_table(table.select(kept), outputs)
+    with pa.ipc.new_stream(sink, answer.schema) as writer:
+        writer.write_table(answer)
+    return bytes(sink.getvalue())
+
+
+def _as_table(keys: pa.Table, outputs: Outputs) -> pa.Table:
+    if outputs.probability is None:
+        return keys.append_column("value", pa.array(outputs.value))
+    width = outputs.probability.shape[1]
+    flat = pa.array(outputs.probability.reshape(-1))
+    probability = pa.FixedSizeListArray.from_arrays(flat, width)
+    return keys.append_column("label", pa.array(outputs.label)).append_column(
+        "probability", probability
+    )

@@ -1,0 +1,83 @@
+"""Finding out within seconds whether a cluster's address can be joined.
+
+Ray itself waits minutes for a port where something else listens, and then ends the process. So the
+first bytes of the protocol are exchanged here: a control store speaks gRPC, and the first thing
+that a gRPC server sends is a SETTINGS frame.
+
+Source: M. Thomson and C. Benfield, "HTTP/2", RFC 9113, 2022, sections 3.4, 4.1 and 6.5.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import Final
+
+from mlops_ray.errors import ClusterError, ConfigError
+
+__all__ = ["check_address"]
+
+_TIMEOUT_S: Final = 5.0
+_EMPTY_SETTINGS: Final = bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
+_GREETING: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + _EMPTY_SETTINGS
+_FRAME_TYPE: Final = slice(3, 4)
+_SETTINGS: Final = bytes([4])
+
+
+def check_address(address: str, timeout_s: float = _TIMEOUT_S) -> None:
+    """Check the form of `address` and that a gRPC server answers; ``auto`` is left to Ray.
+
+    Raises:
+        ConfigError: It has not the form ``host:port``.
+        ClusterError: Nothing, or something that is no Ray control store, listens there.
+
+    Example:
+        >>> check_address("http://127.0.0.1:8265")
+        Traceback (most recent call last):
+        mlops_ray.errors.ConfigError: 'http://127.0.0.1:8265' is not a cluster's control store: ...
+    """
+    if address == "auto":
+        return
+    host, port = _parse(address)
+    try:
+        with socket.create_connection((host, port), timeout_s) as connection:
+            connection.settimeout(timeout_s)
+            answer = b"" if _is_encrypted() else _greet(connection)
+    except OSError as error:
+        raise _unreachable(address, str(error.strerror or error)) from error
+    if not _is_encrypted() and answer[_FRAME_TYPE] != _SETTINGS:
+        raise _unreachable(address, "a server that does not speak Ray's protocol")
+
+
+def _parse(address: str) -> tuple[str, int]:
+    if "://" in address:
+        raise ConfigError(
+            f"{address!r} is not a cluster's control store",
+            wanted="host:port, such as 10.0.0.1:6379",
+            hint="for an http address, hand the work in with 'ray job submit'",
+        )
+    host, _, port = address.rpartition(":")
+    if not (host and port.isdecimal() and 0 < int(port) < 2**16):
+        raise ConfigError("a cluster's address has the form host:port", repr(address))
+    return host.strip("[]"), int(port)
+
+
+def _is_encrypted() -> bool:
+    # With TLS the greeting would need the client's certificate; Ray then judges alone.
+    return os.environ.get("RAY_USE_TLS", "0").lower() in {"1", "true"}
+
+
+def _greet(connection: socket.socket) -> bytes:
+    connection.sendall(_GREETING)
+    answer = b""
+    while len(answer) < len(_EMPTY_SETTINGS) and (piece := connection.recv(64)):
+        answer += piece
+    return answer
+
+
+def _unreachable(address: str, got: str) -> ClusterError:
+    return ClusterError(
+        f"no Ray cluster can be reached at {address}",
+        got,
+        hint="check --address and RAY_ADDRESS, or leave both out to run locally",
+    )

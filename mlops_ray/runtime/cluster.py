@@ -1,0 +1,187 @@
+"""The one place that starts or joins Ray.
+
+Without an address a private cluster is started on this machine: it is protected by a token (Ray
+listens on all interfaces) and ends with the block. Another cluster on the machine is neither joined
+nor stopped. With an address, or with ``RAY_ADDRESS`` set, that cluster is joined, and the
+code of this package is shipped to its workers. A process that has called `ray.init` itself (a
+notebook, a test session) keeps its cluster.
+
+Call `connect` from the main thread: the kernel kills Ray's local processes when the thread that
+started them ends (this is also what leaves no process behind after ``kill -9``).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import signal
+import threading
+import time
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import ray
+from ray.exceptions import RayError
+
+from mlops_ray.errors import ClusterError, ConfigError
+from mlops_ray.runtime.address import check_address
+from mlops_ray.runtime.auth_token import token_variables
+from mlops_ray.runtime.ray_settings import WORKER_VARIABLES, scoped_environment, set_ray_defaults
+from mlops_ray.runtime.resources import object_store_bytes
+from mlops_ray.runtime.session_folder import session_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+__all__ = ["Cluster", "connect"]
+
+_ADDRESS_VARIABLE: Final = "RAY_ADDRESS"
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A connected Ray cluster.
+
+    Attributes:
+        address: ``host:port`` of its control store.
+        cpus: CPUs of all nodes that are alive.
+        nodes: Nodes that are alive.
+        is_own: Whether it was started here and ends with the block.
+        ray_start_s: Seconds that starting or joining took; 0 where Ray was connected already.
+    """
+
+    address: str
+    cpus: int
+    nodes: int
+    is_own: bool
+    ray_start_s: float
+
+
+@contextmanager
+def connect(
+    address: str | None = None, num_cpus: int | None = None, code_bundle: Path | None = None
+) -> Iterator[Cluster]:
+    """Connect this process to Ray for the length of a block.
+
+    Args:
+        address: ``host:port`` or ``auto``; ``local`` starts a private cluster even where
+            ``RAY_ADDRESS`` is set. By default ``RAY_ADDRESS``, else ``local``.
+        num_cpus: CPUs of a private cluster; by default those of the machine. Ignored where this
+            process is connected already.
+        code_bundle: Folder from `runtime.code.build_code_bundle`, shipped to a joined cluster.
+
+    Raises:
+        ClusterError: Ray cannot be started, or the address not be reached in bounded time.
+        ConfigError: The address is of a kind that cannot be joined, or `num_cpus` is given for a
+            cluster that runs already.
+    """
+    if ray.is_initialized():
+        _check_same_cluster(address)
+        yield _describe(is_own=False, ray_start_s=0.0)
+        return
+    set_ray_defaults()
+    target = address or os.environ.get(_ADDRESS_VARIABLE) or "local"
+    with ExitStack() as cleanup:
+        started = time.monotonic()
+        if target == "local":
+            _start(num_cpus, cleanup)
+        else:
+            _join(target, num_cpus, code_bundle, cleanup)
+        yield _describe(is_own=target == "local", ray_start_s=time.monotonic() - started)
+
+
+def _start(num_cpus: int | None, cleanup: ExitStack) -> None:
+    folder = cleanup.enter_context(session_folder())
+    variables = {**WORKER_VARIABLES, **token_variables(folder), _ADDRESS_VARIABLE: None}
+    cleanup.enter_context(scoped_environment(variables))
+    cleanup.callback(ray.shutdown)
+    options: dict[str, Any] = {
+        "num_cpus": num_cpus,
+        "object_store_memory": object_store_bytes(),
+        "include_dashboard": False,
+        # Who sets RAY_TMPDIR wants sessions and their logs to lie there and to stay.
+        "_temp_dir": None if os.environ.get("RAY_TMPDIR") else str(folder),
+    }
+    _initialise(
+        "a local Ray cluster cannot be started",
+        "'mlops-ray doctor' checks memory, disk and shared memory",
+        address="local",
+        **options,
+    )
+
+
+def _join(address: str, num_cpus: int | None, code_bundle: Path | None, cleanup: ExitStack) -> None:
+    if num_cpus is not None:
+        raise ConfigError(
+            "the number of CPUs belongs to a cluster started here",
+            f"num_cpus = {num_cpus} with the running cluster {address}",
+            hint=f"leave out --num-cpus, or --address and {_ADDRESS_VARIABLE}",
+        )
+    check_address(address)
+    cleanup.callback(ray.shutdown)
+    _initialise(
+        f"the Ray cluster at {address} cannot be joined",
+        "if it needs a token, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN_PATH",
+        address=address,
+        runtime_env=_runtime_env(code_bundle),
+    )
+
+
+def _initialise(failure: str, hint: str, **options: Any) -> None:  # noqa: ANN401 - Ray's keywords
+    # Worker output must not reach stdout, which belongs to the one line of --json.
+    try:
+        with _own_sigterm_handler():
+            ray.init(log_to_driver=False, logging_level=logging.ERROR, **options)
+    except (RayError, OSError, RuntimeError, ValueError) as error:
+        raise ClusterError(failure, re.split(r"\n|\. ", str(error))[0], hint=hint) from error
+
+
+@contextmanager
+def _own_sigterm_handler() -> Iterator[None]:
+    """Keep the program's handler of SIGTERM, which `ray.init` replaces by its own."""
+    handler = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        is_main = threading.current_thread() is threading.main_thread()
+        if is_main and callable(handler):  # Without one, Ray's is better than none.
+            signal.signal(signal.SIGTERM, handler)
+
+
+def _runtime_env(code_bundle: Path | None) -> dict[str, Any]:
+    """What a joined cluster's workers need, less what a submitting job has settled already."""
+    job = json.loads(os.environ.get("RAY_JOB_CONFIG_JSON_ENV_VAR", "{}")).get("runtime_env") or {}
+    settled = job.get("env_vars", {})
+    env: dict[str, Any] = {
+        "env_vars": {k: v for k, v in WORKER_VARIABLES.items() if k not in settled}
+    }
+    if code_bundle is not None and "py_modules" not in job:
+        env["py_modules"] = [str(code_bundle)]
+    return env
+
+
+def _check_same_cluster(address: str | None) -> None:
+    connected = ray.get_runtime_context().gcs_address
+    if address not in {None, "auto", connected}:
+        raise ClusterError(
+            "this process is connected to another cluster already",
+            connected,
+            str(address),
+            "leave out the address, or call ray.shutdown() first",
+        )
+
+
+def _describe(*, is_own: bool, ray_start_s: float) -> Cluster:
+    resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+    return Cluster(
+        address=ray.get_runtime_context().gcs_address,
+        cpus=int(resources.get("CPU", 0)),
+        nodes=sum(bool(node["Alive"]) for node in nodes),
+        is_own=is_own,
+        ray_start_s=ray_start_s,
+    )

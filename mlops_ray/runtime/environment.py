@@ -1,0 +1,111 @@
+"""What is known of the software and the machine, for the spec and the envelope of a run.
+
+`behaviour_packages` goes into the spec: another version may give other bits. The facts of machine
+and repository go into the envelope. No host name, no user, no path and no remote URL is recorded.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Final
+
+__all__ = ["behaviour_packages", "git_facts", "platform_facts"]
+
+_PACKAGES: Final = (
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "ray",
+    "scikit-learn",
+    "scipy",
+    "skops",
+    "xgboost",
+)
+_CPU_FILE: Final = Path("/proc/cpuinfo")
+# Source: "x86-64-ABI", micro-architecture levels, as the kernel spells the flags that tell them.
+_X86_LEVELS: Final = (
+    ("x86-64-v4", {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}),
+    ("x86-64-v3", {"avx2", "bmi1", "bmi2", "fma", "f16c", "movbe"}),
+    ("x86-64-v2", {"sse4_1", "sse4_2", "ssse3", "popcnt", "cx16"}),
+)
+_GIT_TIMEOUT_S: Final = 10.0
+
+
+def behaviour_packages() -> dict[str, str]:
+    """Versions of Python and of the packages that can change a result, none of them imported.
+
+    Raises:
+        importlib.metadata.PackageNotFoundError: The environment is broken.
+    """
+    versions = {name: importlib.metadata.version(name) for name in _PACKAGES}
+    return {"python": platform.python_version(), **versions}
+
+
+def platform_facts() -> dict[str, str]:
+    """Kind of machine: system, architecture, C library and CPU level (kernels differ by it)."""
+    return {
+        "cpu_level": cpu_level(_cpu_flags(), platform.machine()),
+        "libc": "-".join(part for part in platform.libc_ver() if part),
+        "machine": platform.machine(),
+        "system": platform.system(),
+    }
+
+
+def cpu_level(flags: frozenset[str], machine: str) -> str:
+    """The instruction set level that numeric libraries choose their kernels by.
+
+    Example:
+        >>> cpu_level(frozenset({"avx2", "bmi1", "bmi2", "fma", "f16c", "movbe"}), "x86_64")
+        'x86-64-v3'
+    """
+    if machine != "x86_64":
+        return machine
+    return next((name for name, needed in _X86_LEVELS if needed <= flags), "x86-64-v1")
+
+
+def git_facts(root: Path) -> dict[str, str | bool] | None:
+    """Commit of the repository around `root`, and whether tracked files differ from it.
+
+    Returns:
+        ``{"commit": <hex>, "dirty": bool}``, or None outside a repository, before its first
+        commit, or where git is not installed.
+    """
+    commit = _git(root, "rev-parse", "HEAD")
+    status = _git(root, "status", "--porcelain", "--untracked-files=no")
+    if commit is None or status is None:
+        return None
+    return {"commit": commit, "dirty": bool(status)}
+
+
+def _git(root: Path, *arguments: str) -> str | None:
+    git = shutil.which("git")
+    if git is None:
+        return None
+    try:
+        # Reading must neither take the index lock nor run a program that a repository names.
+        done = subprocess.run(  # noqa: S603 - fixed arguments, no shell
+            [git, "-c", "core.fsmonitor=false", "-C", str(root), *arguments],
+            capture_output=True,
+            text=True,
+            timeout=_GIT_TIMEOUT_S,
+            check=False,
+            env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _cpu_flags() -> frozenset[str]:
+    if not _CPU_FILE.is_file():
+        return frozenset()
+    lines = _CPU_FILE.read_text(encoding="utf-8", errors="replace").splitlines()
+    return next(
+        (frozenset(line.partition(":")[2].split()) for line in lines if line.startswith("flags")),
+        frozenset(),
+    )

@@ -1,0 +1,68 @@
+"""What the machine or the cluster can give, asked before anything is started."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+from mlops_ray.errors import ResourceError
+
+__all__ = ["check_threads", "memory_limit_bytes", "object_store_bytes"]
+
+_CGROUP_LIMITS: Final = (
+    Path("/sys/fs/cgroup/memory.max"),
+    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+)
+_SHARED_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - the mount point Ray's object store uses
+_SMALLEST_STORE_BYTES: Final = 80 * 2**20  # Ray refuses less than 75 MiB.
+
+
+def check_threads(threads: int, cpus: int) -> None:
+    """Refuse a fit that no node of the cluster could ever schedule.
+
+    Raises:
+        ResourceError: One fit asks for more threads than there are CPUs.
+    """
+    if threads > cpus:
+        raise ResourceError(
+            "one fit asks for more threads than the cluster has CPUs",
+            f"model.threads = {threads}",
+            f"at most {cpus}",
+            "lower model.threads, or join a larger cluster with --address",
+        )
+
+
+def memory_limit_bytes() -> int:
+    """Memory this process may use: the machine's, or the container's where that is less."""
+    limits = [psutil.virtual_memory().total]
+    for path in _CGROUP_LIMITS:
+        text = path.read_text(encoding="ascii").strip() if path.is_file() else ""
+        if text.isdecimal():  # The other value is "max".
+            limits.append(int(text))
+    return min(limits)
+
+
+def object_store_bytes(memory_bytes: int | None = None, shared_bytes: int | None = None) -> int:
+    """Size for the object store of a cluster on this machine.
+
+    Ray's own share of 30 % of the memory, but never more than /dev/shm can hold: beyond that Ray
+    falls back to files on disk, ten times slower.
+
+    Args:
+        memory_bytes: Memory to share out; by default `memory_limit_bytes`.
+        shared_bytes: Free bytes of /dev/shm; by default measured, where it exists.
+
+    Example:
+        >>> object_store_bytes(memory_bytes=10 * 2**30, shared_bytes=2**30) // 2**20
+        972
+    """
+    memory = memory_limit_bytes() if memory_bytes is None else memory_bytes
+    wanted = memory * 3 // 10
+    if shared_bytes is None and _SHARED_MEMORY.is_dir():
+        shared_bytes = shutil.disk_usage(_SHARED_MEMORY).free
+    if shared_bytes is not None:
+        wanted = min(wanted, shared_bytes * 95 // 100)
+    return max(wanted, _SMALLEST_STORE_BYTES)

@@ -1,0 +1,139 @@
+"""What is kept of a trial, the table of all trials, and which one is best.
+
+A record holds no time, host or process id: equal searches give equal tables, byte for byte.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
+
+from mlops_ray.errors import ManifestError, SearchError
+from mlops_ray.manifest.canonical import canonical_bytes, from_canonical
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+__all__ = [
+    "TRIAL_SCHEMA",
+    "TrialRecord",
+    "TrialStatus",
+    "best_trial",
+    "failure_message",
+    "read_trial_table",
+    "trial_table",
+]
+
+TRIAL_SCHEMA: Final = "mlops-ray/trial/v1"
+
+TrialStatus = Literal["finished", "failed", "invalid"]
+
+_MESSAGE_LENGTH: Final = 300
+# What native libraries put into messages and no two processes share: clock times, addresses.
+_VOLATILE: Final = re.compile(r"\[\d{1,2}:\d{2}:\d{2}\]\s*|0x[0-9a-fA-F]+")
+
+
+@dataclass(frozen=True, slots=True)
+class TrialRecord:
+    """One trial of a search.
+
+    Attributes:
+        index: Position in the search, from 0.
+        params: What was drawn for it, without the fixed parameters.
+        seed: Seed of its fit in decimal digits, since JSON numbers end at 2^53.
+        status: ``finished``, ``failed`` (an error) or ``invalid`` (the objective is not finite).
+        value: Objective on the validation rows; None unless finished.
+        metrics: All metrics of the task on the validation rows; those not defined are left out.
+        error: Class of the error; empty unless failed.
+        message: First line of the error, without times and addresses.
+    """
+
+    index: int
+    params: dict[str, Any]
+    seed: str
+    status: TrialStatus
+    value: float | None = None
+    metrics: dict[str, float] = field(default_factory=dict)
+    error: str = ""
+    message: str = ""
+
+    def to_bytes(self) -> bytes:
+        """The record as one line of canonical JSON."""
+        return canonical_bytes({"schema": TRIAL_SCHEMA, **asdict(self)})
+
+    @classmethod
+    def from_bytes(cls, line: bytes) -> Self:
+        """Read one line; members that are not known are ignored.
+
+        Raises:
+            ManifestError: Another schema or a malformed record.
+        """
+        document = from_canonical(line)
+        if not isinstance(document, dict) or document.get("schema") != TRIAL_SCHEMA:
+            raise ManifestError("not a trial record this version can read", wanted=TRIAL_SCHEMA)
+        try:
+            return cls(**{name: document[name] for name in cls.__slots__})
+        except KeyError as error:
+            raise ManifestError("a trial record is malformed", f"no {error}") from error
+
+
+def failure_message(error: BaseException) -> str:
+    r"""First line of an error's text, equal for equal failures in any process.
+
+    Example:
+        >>> failure_message(ValueError("[12:30:01] bad value at 0x7f12\nStack trace"))
+        'bad value at'
+    """
+    lines = _VOLATILE.sub("", str(error)).strip().splitlines()
+    return lines[0].strip()[:_MESSAGE_LENGTH] if lines else ""
+
+
+def trial_table(records: Iterable[TrialRecord]) -> bytes:
+    """All records as lines of canonical JSON, sorted by index."""
+    ordered = sorted(records, key=lambda record: record.index)
+    return b"".join(record.to_bytes() + b"\n" for record in ordered)
+
+
+def read_trial_table(data: bytes) -> list[TrialRecord]:
+    """The records of a table, in its order.
+
+    Raises:
+        ManifestError: A line is no trial record.
+    """
+    return [TrialRecord.from_bytes(line) for line in data.splitlines()]
+
+
+def best_trial(records: Sequence[TrialRecord], mode: Literal["max", "min"]) -> TrialRecord:
+    """The trial with the best objective; of equals the one with the lowest index.
+
+    Raises:
+        SearchError: No trial gave a finite objective; the commonest reasons are named.
+    """
+    sign = -1.0 if mode == "max" else 1.0
+    ranked = sorted(
+        (sign * record.value, record.index, record)
+        for record in records
+        if record.status == "finished" and record.value is not None and math.isfinite(record.value)
+    )
+    if not ranked:
+        raise SearchError(
+            f"none of {len(records)} trials gave a valid result",
+            _commonest_reasons(records),
+            hint="widen or correct 'search.space' and 'model.params'",
+        )
+    return ranked[0][2]
+
+
+def _commonest_reasons(records: Sequence[TrialRecord]) -> str:
+    reasons = Counter(_reason(record) for record in records)
+    ranked = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
+    return "; ".join(f"{count} x {reason}" for reason, count in ranked[:3])
+
+
+def _reason(record: TrialRecord) -> str:
+    if record.status == "invalid":
+        return "the objective is not a finite number"
+    return f"{record.error}: {record.message}"

@@ -1,0 +1,121 @@
+"""What a run reports of itself while it runs, and who listens."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Protocol, TextIO
+
+from mlops_ray.telemetry.live import LiveProgress
+from mlops_ray.telemetry.plain import PlainProgress
+
+if TYPE_CHECKING:
+    from mlops_ray.telemetry.log import RunLog
+
+__all__ = [
+    "LiveProgress",
+    "LoggedProgress",
+    "PlainProgress",
+    "Progress",
+    "SilentProgress",
+    "terminal_progress",
+]
+
+
+class Progress(Protocol):
+    """A listener to the stages and trials of a run; it must not raise."""
+
+    def stage_started(self, name: str, index: int, n: int) -> None:
+        """A stage begins, the `index`-th of `n`, counted from 1."""
+
+    def stage_finished(self, name: str, wall_s: float) -> None:
+        """A stage has ended without an error, after `wall_s` seconds."""
+
+    def trial_finished(
+        self, done: int, total: int, value: float | None, best: float | None, eta_s: float | None
+    ) -> None:
+        """A trial has ended.
+
+        Args:
+            done: Trials that have ended, this one included.
+            total: Trials of the search.
+            value: The objective's value of this trial; None where it failed.
+            best: The best value so far; None where all failed.
+            eta_s: Estimated seconds until the last trial ends; None where unknown.
+        """
+
+    def note(self, text: str) -> None:
+        """Something worth a line has happened."""
+
+    def close(self) -> None:
+        """The run is over, with or without an error; may be called twice."""
+
+
+class SilentProgress:
+    """Listens to everything and says nothing; for notebooks and tests."""
+
+    def stage_started(self, name: str, index: int, n: int) -> None:
+        """Say nothing."""
+
+    def stage_finished(self, name: str, wall_s: float) -> None:
+        """Say nothing."""
+
+    def trial_finished(
+        self, done: int, total: int, value: float | None, best: float | None, eta_s: float | None
+    ) -> None:
+        """Say nothing."""
+
+    def note(self, text: str) -> None:
+        """Say nothing."""
+
+    def close(self) -> None:
+        """Say nothing."""
+
+
+class LoggedProgress:
+    """Writes every event to the run's log and passes it on.
+
+    Args:
+        log: The run's log; its lines name the stage that is running.
+        progress: Who else listens.
+    """
+
+    def __init__(self, log: RunLog, progress: Progress) -> None:
+        self._log = log
+        self._progress = progress
+
+    def stage_started(self, name: str, index: int, n: int) -> None:
+        """Log and pass on."""
+        self._log.stage = name
+        self._log.write("stage_started", index=index, n=n)
+        self._progress.stage_started(name, index, n)
+
+    def stage_finished(self, name: str, wall_s: float) -> None:
+        """Log and pass on."""
+        self._log.write("stage_finished", wall_s=round(wall_s, 3))
+        self._log.stage = ""
+        self._progress.stage_finished(name, wall_s)
+
+    def trial_finished(
+        self, done: int, total: int, value: float | None, best: float | None, eta_s: float | None
+    ) -> None:
+        """Log and pass on."""
+        self._log.write("trial_finished", done=done, total=total, value=value, best=best)
+        self._progress.trial_finished(done, total, value, best, eta_s)
+
+    def note(self, text: str) -> None:
+        """Log and pass on."""
+        self._log.write("note", text=text)
+        self._progress.note(text)
+
+    def close(self) -> None:
+        """Pass on; the log stays open, as more may be written after the stages."""
+        self._progress.close()
+
+
+def terminal_progress(stream: TextIO | None = None) -> Progress:
+    """A changing line where `stream` (stderr by default) is a terminal, else plain lines."""
+    out = stream or sys.stderr
+    if stream is None and out.isatty() and os.environ.get("TERM") != "dumb":
+        return LiveProgress()
+    return PlainProgress(out)

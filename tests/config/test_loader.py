@@ -1,0 +1,141 @@
+"""`mlops_ray.config.loader`: every mistake at once, each with its place and its way out."""
+
+from pathlib import Path
+
+import pytest
+
+from mlops_ray.config.loader import load_config
+from mlops_ray.config.search_space import Dimension
+from mlops_ray.errors import ConfigError, InvalidConfigError
+
+GOOD = """\
+version: 1
+name: churn
+objective: {metric: roc_auc}
+data:
+  source: data/*.parquet
+  task: binary
+  target: left
+  key: [id]
+split: {test: {share: 0.2}, valid: {share: 0.2}}
+features:
+  - {columns: [age], steps: [{impute: mean}, standardize]}
+  - {columns: [plan], steps: [{one_hot: {min_count: 3}}]}
+model: {family: xgboost}
+search:
+  space: {max_depth: {int: [2, 5]}}
+  trials: 4
+gates: [{metric: roc_auc, at_least: 0.7}]
+register: {alias: challenger}
+"""
+
+
+def _load(tmp_path: Path, text: str, *overrides: str):
+    path = tmp_path / "p.yaml"
+    path.write_text(text)
+    return load_config(path, overrides)
+
+
+def _problems(tmp_path: Path, text: str, *overrides: str) -> list[str]:
+    with pytest.raises(InvalidConfigError) as caught:
+        _load(tmp_path, text, *overrides)
+    return [str(problem).split("p.yaml:")[-1] for problem in caught.value.problems]
+
+
+def test_short_forms_become_models(tmp_path: Path) -> None:
+    config = _load(tmp_path, GOOD).config
+
+    assert config.search.space["max_depth"] == Dimension(kind="int", values=[2, 5])
+    assert [step.step for step in config.features[0].steps] == ["impute", "standardize"]
+    assert config.features[1].steps[0].min_count == 3
+    assert config.data.source.path == "data/*.parquet"
+
+
+def test_a_misspelt_key_is_named_with_line_column_and_nearest_key(tmp_path: Path) -> None:
+    problems = _problems(tmp_path, GOOD.replace("trials: 4", "trails: 4"))
+
+    assert problems == ["16:3: search.trails: unknown key 'trails'; did you mean 'trials'?"]
+
+
+def test_all_mistakes_are_reported_at_once_in_the_order_of_the_file(tmp_path: Path) -> None:
+    text = (
+        GOOD.replace("task: binary", "task: binray")
+        .replace("min_count: 3", "min_cnt: 3")
+        .replace("standardize", "standardise")
+        .replace("trials: 4", "trials: 0")
+    )
+
+    problems = _problems(tmp_path, text)
+
+    assert [problem.split(":")[0] for problem in problems] == ["6", "11", "12", "16"]
+    assert "did you mean 'standardize'?" in problems[1]
+    assert "did you mean 'min_count'?" in problems[2]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("  key: [id]\n", "", "split.test.share: a share goes by the hash of the row's key"),
+        ("metric: roc_auc, at_least: 0.7", "metric: rmse, at_most: 1", "does not fit task"),
+        ("gates: [{metric: roc_auc, at_least: 0.7}]\n", "", "registered only through a gate"),
+        ("at_least: 0.7", "at_most: 0.7", "use 'at_least'"),
+        ("{int: [2, 5]}", "{int: [5, 2]}", "low (5) is above high (2)"),
+        ("{int: [2, 5]}", "{log_uniform: [0, 2]}", "needs low > 0"),
+        ("share: 0.2}, valid: {share: 0.2}", "share: 0.5}, valid: {share: 0.5}", "no rows to train"),
+        ("source: data/*.parquet", "source: {pth: x}", "did you mean 'path'?"),
+        ("trials: 4", "trials: 1e400", "trials"),
+    ],
+)
+def test_contradictions_name_the_way_out(tmp_path: Path, old: str, new: str, message: str) -> None:
+    assert old in GOOD
+    assert message in "\n".join(_problems(tmp_path, GOOD.replace(old, new)))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: &x 1\nb: *x\n", "no anchors, aliases or tags"),
+        ("a: !!python/name:os.system 1\n", "no anchors, aliases or tags"),
+        ("a: 1\na: 2\n", "duplicate key"),
+        ("- 1\n- 2\n", "one mapping"),
+        ("a: 1\n---\nb: 2\n", "another document"),
+        ("\ta: 1\n", "not valid YAML"),
+        ("", "one mapping"),
+        ("#" + "x" * 2**20, "too large"),
+    ],
+)
+def test_yaml_traps_are_refused_with_their_place(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message) as caught:
+        _load(tmp_path, text)
+
+    assert caught.value.where.file.endswith("p.yaml")
+
+
+def test_a_file_that_is_not_utf8_or_absent_is_a_config_error(tmp_path: Path) -> None:
+    (tmp_path / "latin.yaml").write_bytes(b"name: caf\xe9\n")
+
+    with pytest.raises(ConfigError, match="not UTF-8"):
+        load_config(tmp_path / "latin.yaml")
+    with pytest.raises(ConfigError, match=r"config not found.*mlops-ray init"):
+        load_config(tmp_path / "absent.yaml")
+
+
+def test_overrides_win_and_are_told_as_origin(tmp_path: Path) -> None:
+    loaded = _load(tmp_path, GOOD, "search.trials=7", "model.params.max_bin=64")
+
+    origins = loaded.origins()
+
+    assert loaded.config.search.trials == 7
+    assert loaded.config.model.params == {"max_bin": 64}
+    assert origins["search.trials"] == origins["model.params.max_bin"] == "cli"
+    assert origins["name"] == "file"
+    assert origins["search.generation"] == "default"
+
+
+def test_a_bad_override_is_blamed_on_the_command_line(tmp_path: Path) -> None:
+    with pytest.raises(InvalidConfigError, match="--set: search.trials") as caught:
+        _load(tmp_path, GOOD, "search.trials=many")
+    assert caught.value.where.file == "--set"
+
+    with pytest.raises(ConfigError, match="KEY=VALUE"):
+        _load(tmp_path, GOOD, "search.trials")

@@ -1,0 +1,112 @@
+import numpy as np
+import pyarrow as pa
+import pytest
+from scipy.stats import chi2_contingency, norm
+
+from mlops_ray.data.compare import compare_profiles, population_stability_index
+from mlops_ray.data.measure import measure_column
+from mlops_ray.errors import ColumnError
+
+RNG = np.random.default_rng(4)
+
+
+def profile(values, dtype="float"):
+    column = pa.array(values, from_pandas=True)
+    return measure_column(column, dtype, [np.arange(len(column))])[0]
+
+
+def test_a_column_does_not_drift_from_itself():
+    found = profile(RNG.normal(size=5000))
+
+    comparison = compare_profiles(found, found)
+
+    assert (comparison.psi, comparison.statistic, comparison.p_value) == (0.0, 0.0, 1.0)
+    assert comparison.n_bins == 10
+
+
+def test_the_index_of_a_shifted_normal_is_near_its_closed_form():
+    shift, n = 0.5, 200_000
+    cuts = np.concatenate([[-np.inf], norm.ppf(np.linspace(0.1, 0.9, 9)), [np.inf]])
+    p, q = np.diff(norm.cdf(cuts)), np.diff(norm.cdf(cuts - shift))
+
+    found = compare_profiles(profile(RNG.normal(size=n)), profile(RNG.normal(shift, size=n)))
+
+    assert found.psi == pytest.approx(np.sum((p - q) * np.log(p / q)), rel=0.05)
+    assert found.p_value < 1e-12
+
+
+def test_p_values_are_even_where_nothing_moved():
+    def sample():
+        return profile(RNG.normal(size=500))
+
+    p_values = [compare_profiles(sample(), sample()).p_value for _ in range(300)]
+
+    assert np.mean(np.array(p_values) < 0.1) == pytest.approx(0.1, abs=0.06)
+
+
+def test_categories_are_compared_by_value_as_scipy_does():
+    reference = profile(["a"] * 50 + ["b"] * 50, "string")
+    live = profile(["a"] * 20 + ["b"] * 40 + ["c"] * 30, "string")
+
+    comparison = compare_profiles(reference, live)
+
+    wanted = chi2_contingency([[50, 50, 0], [20, 40, 30]], correction=False)
+    assert comparison.statistic == pytest.approx(wanted.statistic)
+    assert comparison.p_value == pytest.approx(wanted.pvalue)
+
+
+def test_rare_values_are_pooled_until_five_are_expected():
+    rare = [f"r{at}" for at in range(12)]
+    reference, live = profile(["a"] * 88 + rare, "string"), profile(["a"] * 100, "string")
+
+    comparison = compare_profiles(reference, live)
+
+    wanted = chi2_contingency([[88, 12], [100, 0]], correction=False)
+    assert (comparison.n_bins, comparison.p_value) == (13, pytest.approx(wanted.pvalue))
+
+
+@pytest.mark.parametrize(
+    ("reference", "live"),
+    [
+        ([5.0] * 100, [4.0] * 100),
+        ([5.0] * 100, [6.0] * 100),
+        ([0.0] * 95 + [1.0] * 5, [0.0] * 50 + [1.0] * 50),
+        ([0.0] * 5 + [1.0] * 95, [0.0] * 50 + [1.0] * 50),
+        ([1.0] * 100, [1.0] * 50 + [None] * 50),
+    ],
+)
+def test_a_move_out_of_one_heavy_value_is_seen(reference, live):
+    comparison = compare_profiles(profile(reference), profile(live))
+
+    assert comparison.psi > 0.5
+    assert comparison.p_value < 1e-6
+
+
+def test_null_shares_are_reported():
+    comparison = compare_profiles(profile([1.0, None]), profile([None, None, 1.0, None]))
+
+    assert (comparison.null_share_reference, comparison.null_share_live) == (0.5, 0.75)
+
+
+@pytest.mark.parametrize(
+    ("reference", "live", "message"),
+    [
+        (profile([1.0]), profile([]), "1 reference and 0 live"),
+        (profile([1.0]), profile(["a"], "string"), "NumberProfile and CategoryProfile"),
+        (
+            profile([str(at) for at in range(10_001)], "string"),
+            profile(["a"], "string"),
+            "too many",
+        ),
+    ],
+)
+def test_what_cannot_be_compared_says_why(reference, live, message):
+    with pytest.raises(ColumnError, match=message):
+        compare_profiles(reference, live)
+
+
+def test_the_index_is_symmetric():
+    one, other = np.array([10, 0, 5]), np.array([3, 9, 3])
+
+    swapped = population_stability_index(other, one)
+    assert population_stability_index(one, other) == pytest.approx(swapped, rel=1e-14)

@@ -1,0 +1,55 @@
+import pytest
+
+from mlops_ray.data.unit import list_units, read_schema, read_unit
+from mlops_ray.errors import ColumnError, SourceError
+
+
+def read(*files):
+    schema = read_schema(files)
+    tables = [read_unit(unit, schema) for unit in list_units(files)]
+    return schema, [row for table in tables for row in table.to_pylist()]
+
+
+def test_types_come_from_the_first_file(write_csv):
+    first = write_csv("a.csv", "n,x,s,b,d\n1,0.5,u,true,2018-01-02\n")
+    second = write_csv("b.csv", "d,b,s,x,n\n2018-01-03,false,7,2,3\n")
+
+    schema, rows = read(first, second)
+
+    assert schema == {"n": "integer", "x": "float", "s": "string", "b": "boolean", "d": "date"}
+    assert (rows[1]["s"], rows[1]["x"], rows[1]["n"]) == ("7", 2.0, 3)
+
+
+def test_empty_cells_are_null_in_every_type_and_quoted_words_are_text(write_csv):
+    file = write_csv("a.csv", 'n,s\n1,x\n,\nNA,NA\n4,"NA"\n')
+
+    _, rows = read(file)
+
+    assert [row["n"] for row in rows] == [1, None, None, 4]
+    assert [row["s"] for row in rows] == ["x", None, None, "NA"]
+
+
+def test_a_cell_that_does_not_fit_names_file_column_and_type(write_csv):
+    first = write_csv("a.csv", "k,n\nu,1\n")
+    second = write_csv("b.csv", "n,k\n1,u\nmany,v\n")
+
+    with pytest.raises(ColumnError, match=r"b\.csv: n: .*many.*integer"):
+        read(first, second)
+
+
+def test_files_with_other_columns_and_empty_files_are_refused(write_csv):
+    first = write_csv("a.csv", "n,m\n1,2\n")
+
+    with pytest.raises(SourceError, match=r"no such column in b\.csv"):
+        read(first, write_csv("b.csv", "n\n1\n"))
+    with pytest.raises(SourceError, match="cannot read"):
+        read(write_csv("c.csv", ""))
+
+
+def test_times_with_a_zone_are_read_as_utc(write_csv):
+    file = write_csv("a.csv", "t\n2018-01-01 02:00:00+02:00\n2018-01-01 00:00:00Z\n")
+
+    schema, rows = read(file)
+
+    assert schema == {"t": "timestamp"}
+    assert {str(row["t"]) for row in rows} == {"2018-01-01 00:00:00"}

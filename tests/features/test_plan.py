@@ -1,0 +1,73 @@
+import pytest
+
+from mlops_ray.config import FeatureGroup
+from mlops_ray.errors import ColumnError, ConfigError
+from mlops_ray.features.plan import resolve_features
+
+SCHEMA = {
+    "mean a": "float", "mean b": "float", "n": "integer", "s": "string", "flag": "boolean",
+    "day": "date", "y": "integer",
+}  # fmt: skip
+
+
+def resolved(*groups):
+    declared = [FeatureGroup.model_validate(group) for group in groups]
+    return resolve_features(declared, SCHEMA, {"y"})
+
+
+def test_features_stand_in_the_order_of_declaration_and_globs_in_that_of_the_data():
+    specs = resolved({"columns": ["n"]}, {"columns": ["flag", "mean*"], "steps": ["standardize"]})
+
+    assert [spec.column for spec in specs] == ["n", "flag", "mean a", "mean b"]
+    assert [spec.kind for spec in specs] == ["number"] * 4
+
+
+def test_a_glob_leaves_out_excluded_columns_and_those_named_anywhere():
+    specs = resolved({"columns": ["[mny]*"]}, {"columns": ["mean b"], "steps": ["standardize"]})
+
+    assert [(spec.column, len(spec.steps)) for spec in specs] == [
+        ("mean a", 0), ("n", 0), ("mean b", 1),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("column", ["s", "n", "flag"])
+def test_one_hot_makes_a_category_of_text_integers_and_booleans(column):
+    (spec,) = resolved({"columns": [column], "steps": [{"one_hot": {"min_count": 2}}]})
+
+    assert (spec.kind, spec.dtype) == ("category", SCHEMA[column])
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        (["mean c"], "did you mean 'mean "),
+        (["zzz"], "no such column: got 'zzz'; columns: mean a"),
+        (["z*"], "no feature column matches"),
+        (["y"], "'y' is the target"),
+        (["n", "n"], "named twice"),
+    ],
+)
+def test_a_column_that_cannot_be_taken_says_why_and_where(columns, message):
+    with pytest.raises(ConfigError, match=message) as caught:
+        resolved({"columns": columns})
+
+    assert caught.value.where.key == "features[0].columns"
+
+
+@pytest.mark.parametrize(
+    ("column", "steps"),
+    [
+        ("s", []),
+        ("s", ["standardize"]),
+        ("s", [{"impute": "mean"}, {"one_hot": {}}]),
+        ("mean a", [{"one_hot": {}}]),
+        ("mean a", ["standardize", {"impute": "mean"}]),
+        ("mean a", ["standardize", "standardize"]),
+        ("day", []),
+    ],
+)
+def test_steps_that_do_not_fit_the_type_say_which_would(column, steps):
+    with pytest.raises(ColumnError, match=f"{column}: steps do not fit") as caught:
+        resolved({"columns": [column], "steps": steps})
+
+    assert caught.value.wanted

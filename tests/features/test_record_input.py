@@ -1,0 +1,62 @@
+import pytest
+
+from mlops_ray.errors import RecordError
+from mlops_ray.features import CompiledTransform
+
+GOOD = {"f": 0.5, "s": "a", "i": 1, "n": 3, "b": True, "t": None}
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("f", True, "type bool, wanted a number or null"),
+        ("f", "0.5", "type str, wanted a number or null"),
+        ("f", float("nan"), "use null for a missing value"),
+        ("f", float("inf"), "use null for a missing value"),
+        ("f", 10**400, "beyond the range of float64"),
+        ("i", 1.5, "not whole, wanted an integer"),
+        ("i", True, "type bool"),
+        ("n", "3", "type str, wanted an integer or null"),
+        ("s", 1, "type int, wanted a text or null"),
+        ("s", ["a"], "type list"),
+        ("b", 1, "type int, wanted true, false or null"),
+    ],
+)
+def test_a_value_of_another_type_names_record_and_field(state, field, value, message):
+    with pytest.raises(RecordError, match=message) as caught:
+        CompiledTransform(state).from_records([GOOD, {**GOOD, field: value}])
+
+    assert caught.value.where.key == field
+    assert "record 1" in caught.value.what
+
+
+def test_whole_floats_pass_as_integers(state):
+    transform = CompiledTransform(state)
+
+    one, other = (transform.from_records([{**GOOD, "i": v, "n": v}]) for v in (3, 3.0))
+
+    assert one.tobytes() == other.tobytes()
+
+
+def test_missing_and_unknown_fields_are_counted_and_the_unknown_not_echoed(state):
+    transform = CompiledTransform(state)
+
+    with pytest.raises(RecordError, match="record 0 lacks a field: got 1 missing") as missing:
+        transform.from_records([{k: v for k, v in GOOD.items() if k != "i"}])
+    with pytest.raises(RecordError, match="record 1 has unknown fields: got 1 unknown") as unknown:
+        transform.from_records([GOOD, {**GOOD, "<script>": 1}])
+
+    assert missing.value.where.key == "i"
+    assert "script" not in str(unknown.value)
+
+
+def test_records_are_objects(state):
+    with pytest.raises(RecordError, match="record 0 is not an object: got list"):
+        CompiledTransform(state).from_records([[1, 2]])
+
+
+def test_columns_of_different_length_are_refused(state):
+    columns = {name: [value] for name, value in GOOD.items()}
+
+    with pytest.raises(RecordError, match="n: columns differ in length: got 2 values, wanted 1"):
+        CompiledTransform(state).from_columns({**columns, "n": [1, 2]})

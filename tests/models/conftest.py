@@ -1,0 +1,115 @@
+"""Fixtures shared by the model tests."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from mlops_ray.features import CategoryInput, CompiledTransform, FeatureState, NumberInput
+from mlops_ray.models.families import family_named
+from mlops_ray.models.golden import records_of
+from mlops_ray.models.packing import pack_bundle, signature_of
+from mlops_ray.models.predictor import Predictor
+
+N_CLASSES = {"binary": 2, "multiclass": 12, "regression": 0}
+_N_FEATURES = 23
+
+
+def make_rows(task, *, n_rows=600, with_missing=False):
+    """Features and targets; 12 classes, since numpy adds 8 and more in pairs."""
+    rng = np.random.default_rng(11)
+    X = rng.normal(size=(n_rows, _N_FEATURES)).astype(np.float32)
+    margins = X @ rng.normal(size=(_N_FEATURES, 12)).astype(np.float32)
+    targets = {
+        "regression": margins[:, 0].astype(np.float64),
+        "binary": (margins[:, 0] + margins[:, 1] ** 2 > 4).astype(np.int32),
+        "multiclass": np.r_[np.arange(12), margins[12:].argmax(axis=1)].astype(np.int32),
+    }
+    if with_missing:
+        X[rng.random(X.shape) < 0.1] = np.nan
+    return X, targets[task]
+
+
+@pytest.fixture(scope="session")
+def training_rows():
+    """The function `make_rows`."""
+    return make_rows
+
+
+@pytest.fixture(scope="session")
+def fit():
+    """Fits a family on `make_rows`, with sampling and few rounds."""
+
+    def fit_family(name, task, **options):
+        small = {
+            "xgboost": {"n_estimators": 8, "subsample": 0.7, "colsample_bytree": 0.7},
+            "hist_gradient_boosting": {"max_iter": 4, "max_features": 0.7},
+            "linear": {},
+        }
+        family = family_named(name)
+        X, y = make_rows(task, with_missing=family.accepts_missing)
+        settings = {"seed": 5, "threads": 1, "task": task, "n_classes": N_CLASSES[task]}
+        return family.fit(X, y, small[name], **{**settings, **options})
+
+    return fit_family
+
+
+@pytest.fixture(scope="session")
+def people():
+    """A table with a number that has nulls, an integer, a boolean and a category."""
+    rng = np.random.default_rng(3)
+    n = 400
+    age = rng.normal(40, 12, n)
+    city = rng.choice(["Bern", "Zürich", "Genf"], n)
+    missing = rng.random(n) < 0.1
+    return pa.table(
+        {
+            "age": pa.array(age, mask=missing),
+            "city": city,
+            "rooms": rng.integers(1, 9, n),
+            "owner": rng.random(n) < 0.5,
+            "unused": np.arange(n),
+        }
+    )
+
+
+@pytest.fixture(scope="session")
+def people_state():
+    """Feature state of `people`."""
+    return FeatureState(
+        (
+            NumberInput("age", "float", fill=40.5, offset=40.5, scale=12.25),
+            CategoryInput("city", "string", ("Bern", "Zürich")),
+            NumberInput("rooms", "integer", fill=None, offset=None, scale=None),
+            NumberInput("owner", "boolean", fill=None, offset=None, scale=None),
+        )
+    )
+
+
+@pytest.fixture(scope="session")
+def make_bundle(people, people_state):
+    """Packs a bundle of a family and a task, fitted on `people`."""
+
+    def pack(name="xgboost", task="binary"):
+        X = CompiledTransform(people_state).from_table(people)
+        rooms = np.asarray(people["rooms"])
+        y = {
+            "binary": (rooms > 4).astype(np.int32),
+            "multiclass": (rooms % 3).astype(np.int32),
+            "regression": rooms + 0.25 * X[:, 0].astype(np.float64),
+        }[task]
+        classes = {"binary": ["no", "yes"], "multiclass": [0, 1, 2], "regression": []}[task]
+        family = family_named(name)
+        fitted = family.fit(X, y, {}, task=task, n_classes=len(classes), seed=1, threads=1)
+        signature = signature_of(people_state, family, task, classes)
+        examples = records_of(people.slice(0, 8), signature)
+        return pack_bundle(people_state, signature, fitted, examples)
+
+    return pack
+
+
+@pytest.fixture(scope="session")
+def predictor(make_bundle):
+    """A binary classifier over `people`."""
+    return Predictor(make_bundle())

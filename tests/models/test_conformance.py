@@ -1,0 +1,94 @@
+"""Laws that hold for every family and every task."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mlops_ray.errors import ModelError
+from mlops_ray.models.families import FAMILIES, family_named
+
+pytestmark = [
+    pytest.mark.parametrize("name", sorted(FAMILIES)),
+    pytest.mark.parametrize("task", ["binary", "multiclass", "regression"]),
+]
+N_CLASSES = {"binary": 2, "multiclass": 12, "regression": 0}
+
+
+def test_a_row_has_the_same_bits_alone_and_among_others(name, task, fit, training_rows):
+    X, _ = training_rows(task, n_rows=1000, with_missing=family_named(name).accepts_missing)
+    fitted = fit(name, task)
+    everything = fitted.predict(X)
+
+    for size in (1, 2, 7, 31, 1000):
+        starts = range(0, min(1000 - size + 1, 40 * size), size)
+        for start in starts:
+            part = fitted.predict(np.ascontiguousarray(X[start : start + size]))
+            assert part.tobytes() == everything[start : start + size].tobytes()
+    assert fitted.predict(X[::-1].copy())[::-1].tobytes() == everything.tobytes()
+
+
+def test_answers_are_float64_of_the_declared_shape(name, task, fit, training_rows):
+    X, _ = training_rows(task, n_rows=20)
+
+    answers = fit(name, task).predict(X)
+
+    assert answers.dtype == np.float64
+    assert answers.shape == ((20, N_CLASSES[task]) if N_CLASSES[task] else (20,))
+    if N_CLASSES[task]:
+        np.testing.assert_allclose(answers.sum(axis=1), 1.0, atol=1e-6)
+
+
+def test_loading_keeps_every_bit_of_answers_and_files(name, task, fit, training_rows):
+    X, _ = training_rows(task)
+    fitted = fit(name, task)
+
+    loaded = family_named(name).from_files(fitted.to_files(), task=task, n_classes=N_CLASSES[task])
+
+    assert loaded.predict(X).tobytes() == fitted.predict(X).tobytes()
+    assert loaded.to_files() == fitted.to_files()
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_refitting_gives_the_same_files(name, task, fit, threads):
+    first = fit(name, task).to_files()
+    fit(name, task, seed=6)  # Whatever else ran in this process must not matter.
+
+    assert fit(name, task, threads=threads).to_files() == first
+
+
+def test_fitting_does_not_touch_its_inputs(name, task, training_rows):
+    X, y = training_rows(task)
+    before = X.tobytes(), y.tobytes()
+    X.flags.writeable = y.flags.writeable = False  # As Ray's object store hands them out.
+
+    family_named(name).fit(X, y, {}, task=task, n_classes=N_CLASSES[task], seed=0, threads=1)
+
+    assert (X.tobytes(), y.tobytes()) == before
+
+
+def test_files_of_another_kind_are_refused(name, task, fit):
+    other = "regression" if task != "regression" else "binary"
+    files = fit(name, task).to_files()
+
+    with pytest.raises(ModelError):
+        family_named(name).from_files(files, task=other, n_classes=N_CLASSES[other])
+    with pytest.raises(ModelError, match="the bundle has no"):
+        family_named(name).from_files({"model.pkl": b""}, task=task, n_classes=N_CLASSES[task])
+    with pytest.raises(ModelError):
+        family_named(name).from_files(
+            dict.fromkeys(files, b"not a model"), task=task, n_classes=N_CLASSES[task]
+        )
+
+
+def test_infinities_and_empty_inputs_are_refused(name, task, training_rows):
+    X, y = training_rows(task)
+    X[3, 3] = np.inf
+    settings = {"task": task, "n_classes": N_CLASSES[task], "seed": 0, "threads": 1}
+
+    with pytest.raises(ModelError, match="infinities"):
+        family_named(name).fit(X, y, {}, **settings)
+    with pytest.raises(ModelError, match="one target a row"):
+        family_named(name).fit(X[:0], y[:0], {}, **settings)
+    with pytest.raises(ModelError, match="one target a row"):
+        family_named(name).fit(X, y[:-1], {}, **settings)

@@ -1,0 +1,68 @@
+import socket
+import threading
+
+import pytest
+
+from mlops_ray.errors import ClusterError, ConfigError
+from mlops_ray.runtime.address import check_address
+
+
+@pytest.fixture
+def listener():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server
+
+
+def answer_with(server, reply):
+    def serve():
+        connection, _ = server.accept()
+        with connection:
+            connection.recv(1024)
+            connection.sendall(reply)
+
+    threading.Thread(target=serve, daemon=True).start()
+    return f"127.0.0.1:{server.getsockname()[1]}"
+
+
+@pytest.mark.parametrize("address", ["head", "head:", ":6379", "head:0", "head:70000", "head:x"])
+def test_a_malformed_address_is_a_config_error(address):
+    with pytest.raises(ConfigError, match="host:port"):
+        check_address(address)
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:8265", "ray://127.0.0.1:10001"])
+def test_an_address_of_another_kind_points_to_job_submission(address):
+    with pytest.raises(ConfigError, match="ray job submit"):
+        check_address(address)
+
+
+def test_a_closed_port_is_named(listener):
+    address = f"127.0.0.1:{listener.getsockname()[1]}"
+    listener.close()
+
+    with pytest.raises(ClusterError, match=f"{address}.*refused"):
+        check_address(address)
+
+
+def test_a_web_server_is_not_taken_for_a_cluster(listener):
+    address = answer_with(listener, b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    with pytest.raises(ClusterError, match="does not speak Ray's protocol"):
+        check_address(address)
+
+
+def test_a_silent_server_is_given_up_on(listener):
+    address = f"127.0.0.1:{listener.getsockname()[1]}"
+
+    with pytest.raises(ClusterError, match="timed out"):
+        check_address(address, timeout_s=0.2)
+
+
+def test_a_settings_frame_is_enough(listener):
+    settings = bytes([0, 0, 6, 4, 0, 0, 0, 0, 0]) + b"\0\3\0\0\0\1"
+
+    check_address(answer_with(listener, settings))
+
+
+def test_auto_is_left_to_ray():
+    check_address("auto")

@@ -1,0 +1,45 @@
+import psutil
+import pytest
+
+from mlops_ray.errors import ResourceError
+from mlops_ray.runtime.resources import check_threads, memory_limit_bytes, object_store_bytes
+
+GIB = 2**30
+
+
+def test_threads_may_fill_the_cluster():
+    check_threads(2, 2)
+
+
+def test_more_threads_than_cpus_are_refused_with_both_numbers():
+    with pytest.raises(ResourceError, match=r"model.threads = 8, wanted at most 2"):
+        check_threads(8, 2)
+
+
+def test_container_limit_is_respected(tmp_path, monkeypatch):
+    limit, unlimited = tmp_path / "limit", tmp_path / "unlimited"
+    limit.write_text("1000000\n")
+    unlimited.write_text("max\n")
+    absent = tmp_path / "absent"
+
+    monkeypatch.setattr("mlops_ray.runtime.resources._CGROUP_LIMITS", (absent, unlimited, limit))
+
+    assert memory_limit_bytes() == 1_000_000
+
+
+def test_without_a_limit_the_machine_counts(tmp_path, monkeypatch):
+    monkeypatch.setattr("mlops_ray.runtime.resources._CGROUP_LIMITS", (tmp_path / "absent",))
+
+    assert memory_limit_bytes() == psutil.virtual_memory().total
+
+
+def test_object_store_takes_three_tenths_of_the_memory():
+    assert object_store_bytes(10 * GIB, 100 * GIB) == 3 * GIB
+
+
+def test_object_store_fits_into_shared_memory():
+    assert object_store_bytes(10 * GIB, GIB) == GIB * 95 // 100
+
+
+def test_object_store_is_never_below_what_ray_accepts():
+    assert object_store_bytes(GIB // 10, 64 * 2**20) > 75 * 2**20

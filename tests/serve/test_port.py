@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import os
+import socket
+
+import pytest
+
+from mlops_ray.errors import PortInUseError
+from mlops_ray.serve import check_port, free_port
+
+
+def test_free_port_passes_the_check():
+    check_port(free_port())
+
+
+def test_taken_port_names_its_holder_and_the_way_out():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        with pytest.raises(PortInUseError, match=rf"port {port}.*pid {os.getpid()} .*--port 0"):
+            check_port(port)
+
+
+@pytest.mark.parametrize(
+    ("port", "host"), [(70_000, "127.0.0.1"), (-1, "127.0.0.1"), (0, "no.such.host.invalid")]
+)
+def test_port_that_cannot_exist_is_refused(port, host):
+    with pytest.raises(PortInUseError, match="cannot be used"):
+        check_port(port, host)
