@@ -68,8 +68,9 @@ def connect(
     """Connect this process to Ray for the length of a block.
 
     Args:
-        address: ``host:port`` or ``auto``; ``local`` starts a private cluster even where
-            ``RAY_ADDRESS`` is set. By default ``RAY_ADDRESS``, else ``local``.
+        address: ``host:port``; ``local`` starts a private cluster even where ``RAY_ADDRESS`` is
+            set; ``auto`` joins that one, else any that runs on this machine. By default
+            ``RAY_ADDRESS``, else ``local``.
         num_cpus: CPUs of a private cluster; by default those of the machine. Ignored where this
             process is connected already.
         code_bundle: Folder from `runtime.code.build_code_bundle`, shipped to a joined cluster.
@@ -84,7 +85,8 @@ def connect(
         yield _describe(is_own=False, ray_start_s=0.0)
         return
     set_ray_defaults()
-    target = address or os.environ.get(_ADDRESS_VARIABLE) or "local"
+    named = None if address == "auto" else address
+    target = named or os.environ.get(_ADDRESS_VARIABLE) or address or "local"
     with ExitStack() as cleanup:
         started = time.monotonic()
         if target == "local":

@@ -9,14 +9,12 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypedDict
 
-import mlops_ray
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["CodeFile", "build_code_bundle", "code_tree"]
+__all__ = ["CodeFile", "build_code_bundle", "code_files", "code_tree"]
 
-_PACKAGE: Final = Path(mlops_ray.__file__).parent
+_PACKAGE: Final = Path(__file__).parent.parent
 _EPOCH_S: Final = 315_532_800  # 1980-01-01, the first time a zip file can hold.
 
 
@@ -28,6 +26,18 @@ class CodeFile(TypedDict):
     sha256: str
 
 
+def code_files(package: Path = _PACKAGE) -> dict[str, bytes]:
+    """Content of a package's files by POSIX path, sorted; compiled and hidden files are left out.
+
+    Example:
+        >>> next(iter(code_files()))
+        'mlops_ray/__init__.py'
+    """
+    return {
+        f"{package.name}/{relative.as_posix()}": data for relative, data in _sources(package)
+    }
+
+
 def code_tree(package: Path = _PACKAGE) -> list[CodeFile]:
     """Files of a package sorted by path; compiled and hidden files are not part of it.
 
@@ -37,11 +47,11 @@ def code_tree(package: Path = _PACKAGE) -> list[CodeFile]:
     """
     return [
         {
-            "path": f"{package.name}/{relative.as_posix()}",
+            "path": path,
             "size": len(data),
             "sha256": f"sha256:{hashlib.sha256(data).hexdigest()}",
         }
-        for relative, data in _sources(package)
+        for path, data in code_files(package).items()
     ]
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "TRIAL_SCHEMA",
+    "WORKER_LOST",
     "TrialRecord",
     "TrialStatus",
     "best_trial",
@@ -28,6 +29,9 @@ __all__ = [
 ]
 
 TRIAL_SCHEMA: Final = "mlops-ray/trial/v1"
+
+# The one error that depends on the machine; a search that has it is not deterministic.
+WORKER_LOST: Final = "WorkerLost"
 
 TrialStatus = Literal["finished", "failed", "invalid"]
 

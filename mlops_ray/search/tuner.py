@@ -20,7 +20,7 @@ from mlops_ray.errors import ClusterError
 from mlops_ray.runtime.resources import check_threads
 from mlops_ray.search.objective import SearchTask, trial_seed
 from mlops_ray.search.trainable import INDEX_KEY, RECORD_KEY, SearchTrainable
-from mlops_ray.search.trial import TrialRecord, failure_message
+from mlops_ray.search.trial import WORKER_LOST, TrialRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -112,13 +112,12 @@ class _Collector(tune.Callback):
         trial: Trial,
         **info: object,  # noqa: ARG002 - Tune's signature
     ) -> None:
-        self._keep(self._lost(trial.config[INDEX_KEY], trial.get_error()))
+        self._keep(self._lost(trial.config[INDEX_KEY]))
 
     def records(self) -> list[TrialRecord]:
         """All records by index; a trial that Tune never ended counts as lost."""
         return [
-            self._records.get(index) or self._lost(index, None)
-            for index in range(len(self._params_list))
+            self._records.get(index) or self._lost(index) for index in range(len(self._params_list))
         ]
 
     def _keep(self, record: TrialRecord) -> None:
@@ -126,12 +125,14 @@ class _Collector(tune.Callback):
         if self._on_trial is not None:
             self._on_trial(record)
 
-    def _lost(self, index: int, error: object) -> TrialRecord:
-        seed = str(trial_seed(self._task.seed, index))
-        kind = type(error).__name__ if isinstance(error, BaseException) else "WorkerLost"
-        message = failure_message(error) if isinstance(error, BaseException) else "no result came"
+    def _lost(self, index: int) -> TrialRecord:
         return TrialRecord(
-            index, dict(self._params_list[index]), seed, "failed", error=kind, message=message
+            index,
+            dict(self._params_list[index]),
+            str(trial_seed(self._task.seed, index)),
+            "failed",
+            error=WORKER_LOST,
+            message=f"the worker process died {_RESTARTS + 1} times",
         )
 
 

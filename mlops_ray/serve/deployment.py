@@ -122,9 +122,7 @@ def undeploy(model: str) -> None:
             f"{current.model!r}" if current else "nothing",
             hint="mlops-ray status shows what it serves",
         )
-    serve.delete(_PREFIX + model)
-    if not serve.status().applications:
-        serve.shutdown()  # type: ignore[no-untyped-call]
+    _remove(_PREFIX + model)
 
 
 def _start(config: ServeConfig, host: str, port: int) -> str:
@@ -162,13 +160,21 @@ def _deploy(
         raise ServeError(f"{endpoint.identity.model} cannot be deployed", _last(error)) from error
     except ServeError:
         if is_new:
-            serve.delete(name)
+            _remove(name)
         raise
+
+
+def _remove(name: str) -> None:
+    serve.delete(name)
+    if not serve.status().applications:
+        serve.shutdown()  # type: ignore[no-untyped-call]
 
 
 def _await_running(name: str, deadline: float) -> None:
     while True:
-        overview = serve.status().applications[name]
+        overview = serve.status().applications.get(name)
+        if overview is None:
+            raise ServeError("somebody took the endpoint down while it came up")
         if overview.status == "RUNNING":
             return
         if overview.status == "DEPLOY_FAILED":

@@ -12,7 +12,15 @@ from typing import Any, Final
 
 from mlops_ray.errors import BusyError, MlopsRayError, NotFoundError, RecordError, ServeError, Where
 
-__all__ = ["MAX_ERROR_BYTES", "RefusedError", "Reply", "error_reply", "reply_to", "status_of"]
+__all__ = [
+    "MAX_ERROR_BYTES",
+    "RETRY_AFTER_S",
+    "RefusedError",
+    "Reply",
+    "error_reply",
+    "reply_to",
+    "status_of",
+]
 
 MAX_ERROR_BYTES: Final = 1024
 RETRY_AFTER_S: Final = 1

@@ -42,7 +42,7 @@ _REFUSALS: Final[dict[int, tuple[int, str]]] = {
     429: (429, "too many requests are waiting"),
     503: (503, "too many requests are waiting, or no replica is ready"),
 }
-_LOST: Final = (503, "the replica was lost while it answered; nothing was recorded, try again")
+_LOST: Final = (503, "the replica was lost while it answered; try again")
 _log: Final = logging.getLogger(__name__)
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Final
 
+from mlops_ray.serve.http_errors import RETRY_AFTER_S
+
 if TYPE_CHECKING:
     from mlops_ray.config import ServeConfig
 
-__all__ = ["LOGGING", "RETRY_AFTER_S", "deployment_options", "replica_cpus"]
+__all__ = ["LOGGING", "deployment_options", "replica_cpus"]
 
-RETRY_AFTER_S: Final = 1.0
 LOGGING: Final[dict[str, Any]] = {
     "log_level": "WARNING",
     "encoding": "JSON",

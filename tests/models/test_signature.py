@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,8 @@ from mlops_ray.errors import ManifestError, ModelError
 from mlops_ray.models.families import family_named
 from mlops_ray.models.packing import signature_of
 from mlops_ray.models.signature import InputField, Signature
+
+GOLDEN = Path(__file__).parent.parent / "golden"
 
 
 @pytest.fixture
@@ -48,6 +51,14 @@ def test_reading_what_was_written_gives_the_same(people_state, classes):
 
     assert read == signature
     assert [type(label) for label in read.classes] == [type(label) for label in classes]
+
+
+def test_signatures_of_version_1_are_read_for_ever():
+    read = Signature.from_bytes((GOLDEN / "signature_v1.json").read_bytes())
+
+    assert read.classes == ("no", "yes")
+    assert [field.dtype for field in read.inputs] == ["float64", "int64", "string", "bool"]
+    assert [field.nullable for field in read.inputs] == [True, False, True, False]
 
 
 def test_members_of_a_later_version_are_ignored(signature):

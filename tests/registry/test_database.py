@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from filelock import FileLock
 
 from mlops_ray.errors import BusyError, ConfigError, RegistryError
 from mlops_ray.registry import Registry
@@ -59,6 +60,14 @@ def test_writer_waits_for_the_lock_and_then_says_busy(tmp_path, new_version):
         pass
     assert Registry(tmp_path / "r.db").resolve("a@1").version == 1  # Readers go on.
     holder.close()
+
+
+def test_registry_in_the_making_is_waited_for(tmp_path):
+    registry = Database(tmp_path / "r.db", busy_timeout_s=0.1)
+    refused = pytest.raises(BusyError, match="being made")
+
+    with FileLock(f"{tmp_path}/r.db.lock"), refused, registry.read():
+        pass
 
 
 _WORKER = """

@@ -141,10 +141,11 @@ def disconnected(monkeypatch):
 
 
 @pytest.mark.usefixtures("disconnected")
-def test_an_unreachable_address_from_the_environment_is_a_cluster_error(monkeypatch):
+@pytest.mark.parametrize("address", [None, "auto"])
+def test_an_unreachable_address_from_the_environment_is_a_cluster_error(monkeypatch, address):
     monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
 
-    with pytest.raises(ClusterError, match=r"127\.0\.0\.1:1"), connect():
+    with pytest.raises(ClusterError, match=r"127\.0\.0\.1:1"), connect(address):
         pass
 
 

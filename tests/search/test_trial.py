@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,8 @@ from mlops_ray.search.trial import (
     read_trial_table,
     trial_table,
 )
+
+GOLDEN = Path(__file__).parent.parent / "golden"
 
 
 def _finished(index, value):
@@ -75,6 +78,14 @@ def test_reading_a_table_gives_back_its_records():
     records = [_finished(0, 1 / 3), _failed(1, 'line with "quotes" and ü')]
 
     assert read_trial_table(trial_table(records)) == records
+
+
+def test_tables_of_version_1_are_read_for_ever():
+    records = read_trial_table((GOLDEN / "trials_v1.jsonl").read_bytes())
+
+    assert [record.status for record in records] == ["finished", "failed", "invalid"]
+    assert records[0].params == {"max_depth": 3, "learning_rate": 0.1}
+    assert records[0].seed == str(2**63 - 1)
 
 
 def test_seeds_beyond_json_numbers_survive():

@@ -10,8 +10,10 @@ import pytest
 import ray
 
 from mlops_ray.errors import ClusterError, ResourceError
+from mlops_ray.search import tuner
 from mlops_ray.search.objective import fit_trial
-from mlops_ray.search.trial import trial_table
+from mlops_ray.search.trainable import SearchTrainable
+from mlops_ray.search.trial import WORKER_LOST, trial_table
 from mlops_ray.search.tuner import run_search
 
 PARAMS = [{"max_depth": depth} for depth in (1, 2, 3, -1, 4, 5)]
@@ -43,6 +45,32 @@ def test_nothing_of_a_search_stays_behind(make_task):
     assert not list(folder.glob("mlops-ray-search-*"))
     assert not (Path.home() / "ray_results").exists()
     assert dict(os.environ) == environment
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("ray_cluster")
+def test_a_trial_survives_the_death_of_its_worker_but_not_every_time(
+    make_task, monkeypatch, tmp_path
+):
+    died = tmp_path / "died"
+
+    class Dying(SearchTrainable):  # Defined here, so that Ray ships the class itself.
+        def step(self):
+            if self._index == 0 and not died.exists():
+                died.touch()
+                os._exit(1)
+            if self._index == 1:
+                os._exit(1)
+            return super().step()
+
+    monkeypatch.setattr(tuner, "SearchTrainable", Dying)
+
+    records = run_search(make_task(), PARAMS[:3])
+
+    assert died.exists()
+    here = [fit_trial(make_task(), index, params) for index, params in enumerate(PARAMS[:3])]
+    assert (records[0], records[2]) == (here[0], here[2])
+    assert (records[1].status, records[1].error) == ("failed", WORKER_LOST)
 
 
 @pytest.mark.ray

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from mlops_ray.models.golden import records_of
+from mlops_ray.models.predictor import Predictor
 from mlops_ray.serve import PredictionId
 from mlops_ray.serve.app import EndpointApp, Limits
 
@@ -38,6 +39,23 @@ def test_row_alone_has_the_bits_it_has_among_others(client, predictor, people, t
         outputs = client.post("/predict/homes", json=record).json()["outputs"]
 
         assert outputs["probability"] == [table_answer.probability[row].tolist()]
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+@pytest.mark.parametrize("family", ["xgboost", "hist_gradient_boosting", "linear"])
+def test_every_family_answers_over_http_as_in_batch(
+    make_bundle, identity, client_of, people, family, task
+):
+    predictor = Predictor(make_bundle(family, task))
+    client = client_of(EndpointApp(predictor, identity))
+    wanted = predictor.predict_table(people).to_json()
+    records = records_of(people, predictor.signature)
+
+    together = client.post("/predict/homes", json=records).json()["outputs"]
+    alone = client.post("/predict/homes", json=records[9]).json()["outputs"]
+
+    assert together == wanted
+    assert alone == {name: [values[9]] for name, values in wanted.items()}
 
 
 @pytest.mark.parametrize("body", [[], {"records": []}])
