@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mlops_ray.cli.exit_codes import exit_code
-    from mlops_ray.errors import MlopsRayError
+    from mlops_ray.errors import GateError, MlopsRayError
     from mlops_ray.models.predictor import Predictor
     from mlops_ray.pipeline.init_project import init_project
     from mlops_ray.pipeline.pipeline import Pipeline
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Endpoint",
+    "GateError",
     "MlopsRayError",
     "Pipeline",
     "Predictor",
@@ -42,6 +43,7 @@ __all__ = [
 
 _HOME = {
     "Endpoint": "mlops_ray.pipeline.serving",
+    "GateError": "mlops_ray.errors",
     "MlopsRayError": "mlops_ray.errors",
     "Pipeline": "mlops_ray.pipeline.pipeline",
     "Predictor": "mlops_ray.models.predictor",

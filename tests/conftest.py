@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).parent.parent
-CENSUS = REPOSITORY.parent / "shared" / "data" / "employment_ma"
-
 # Ray reads this when it is imported, which test modules do before any fixture runs.
 os.environ["RAY_AUTH_MODE"] = "token"
+
+from mlops_ray.runtime.cluster import connect
+
+REPOSITORY = Path(__file__).parent.parent
+CENSUS = REPOSITORY.parent / "shared" / "data" / "employment_ma"
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -33,8 +35,6 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def ray_cluster(_own_home: None) -> Iterator[None]:
     """The one local cluster of the session, with two CPUs; nothing else is joined or stopped."""
-    from mlops_ray.runtime.cluster import connect
-
     with connect(address="local", num_cpus=2):
         yield
 

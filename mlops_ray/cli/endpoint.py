@@ -34,7 +34,10 @@ def serve(
     registry: RegistryOption = None,
     as_json: AsJson = False,
 ) -> int:
-    """Serve a version in the foreground, on a local cluster of its own, until Ctrl-C."""
+    """Serve a version in the foreground until Ctrl-C.
+
+    It runs on a local Ray cluster of its own.
+    """
     project = mlops_ray.Project(store=store, registry=registry)
     with project.serving(model, host=host, port=port, num_cpus=num_cpus) as endpoint:
         _announce(endpoint, as_json=as_json)
@@ -55,7 +58,10 @@ def deploy(
     registry: RegistryOption = None,
     as_json: AsJson = False,
 ) -> int:
-    """Put a version on a running cluster and leave it there; the store must be reachable there."""
+    """Put a version on a running cluster and leave it there.
+
+    The store must be a folder that the cluster's nodes can read.
+    """
     project = mlops_ray.Project(store=store, registry=registry)
     _announce(project.deploy(model, address=address, host=host, port=port), as_json=as_json)
     return OK

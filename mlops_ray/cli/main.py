@@ -16,8 +16,14 @@ from typer.core import TyperGroup
 
 from mlops_ray.cli import endpoint, models, monitor, project, run, runs
 from mlops_ray.cli.exit_codes import BUG, INTERRUPTED, OK, exit_code
-from mlops_ray.cli.output import emit_json, is_json_wanted, reserve_stdout, say
-from mlops_ray.errors import InvalidConfigError, MlopsRayError
+from mlops_ray.cli.output import (
+    emit_json,
+    error_content,
+    is_json_wanted,
+    reserve_stdout,
+    say,
+)
+from mlops_ray.errors import MlopsRayError
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -124,19 +130,7 @@ def _report(code: str, error: MlopsRayError) -> None:
 def _emit_error(code: str, message: str, error: MlopsRayError | None) -> None:
     if not is_json_wanted():
         return
-    content: dict[str, Any] = {"code": code, "message": message}
-    if error is not None:
-        content |= {
-            "where": error.where._asdict(),
-            "got": error.got,
-            "wanted": error.wanted,
-            "hint": error.hint,
-        }
-    if isinstance(error, InvalidConfigError):
-        content["problems"] = [
-            {**problem._asdict(), "where": problem.where._asdict()} for problem in error.problems
-        ]
-    emit_json("error", content)
+    emit_json("error", error_content(error or MlopsRayError(message), code))
 
 
 if __name__ == "__main__":

@@ -118,7 +118,10 @@ def predict(
     registry: RegistryOption = None,
     as_json: AsJson = False,
 ) -> int:
-    """Predict a table on Ray Data, bit for bit as the endpoint would; writes key and outputs."""
+    """Predict a table on Ray Data; writes key and outputs.
+
+    The answers are those of the endpoint, bit for bit.
+    """
     project = mlops_ray.Project(store=store, registry=registry)
     written = project.predict(model, data, out, num_cpus=num_cpus, address=address)
     if as_json:

@@ -7,10 +7,12 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
+from mlops_ray.errors import InvalidConfigError, MlopsRayError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["emit_json", "is_json_wanted", "reserve_stdout", "say", "show_table"]
+__all__ = ["emit_json", "error_content", "is_json_wanted", "reserve_stdout", "say", "show_table"]
 
 _state: Final[dict[str, int]] = {}
 
@@ -31,6 +33,23 @@ def emit_json(thing: str, content: dict[str, Any]) -> None:
     """Print the one JSON line of a command, ``{"schema": "mlops-ray/<thing>/v1", ...}``."""
     line = json.dumps({"schema": f"mlops-ray/{thing}/v1", **content}, ensure_ascii=False)
     os.write(_state.get("stdout", 1), line.encode() + b"\n")
+
+
+def error_content(error: MlopsRayError, code: str = "") -> dict[str, Any]:
+    """The content of ``mlops-ray/error/v1``; `problems` lists all mistakes of a config."""
+    content: dict[str, Any] = {
+        "code": code or error.code,
+        "message": str(error),
+        "where": error.where._asdict(),
+        "got": error.got,
+        "wanted": error.wanted,
+        "hint": error.hint,
+    }
+    if isinstance(error, InvalidConfigError):
+        content["problems"] = [
+            {**problem._asdict(), "where": problem.where._asdict()} for problem in error.problems
+        ]
+    return content
 
 
 def say(text: str) -> None:

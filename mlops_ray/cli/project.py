@@ -19,7 +19,7 @@ def init(
     folder: Annotated[Path, typer.Argument(help="Folder to fill; made if absent.")] = Path(),
     as_json: AsJson = False,
 ) -> int:
-    """Make a project that runs: a small table, a pipeline file, a .gitignore."""
+    """Make a small project that runs."""
     written = mlops_ray.init_project(folder)
     if as_json:
         emit_json("init", {"files": [str(path) for path in written]})
@@ -39,7 +39,7 @@ def check(
     store: StoreOption = None,
     as_json: AsJson = False,
 ) -> int:
-    """Check a pipeline file against its data and its estimator, before Ray starts."""
+    """Check a pipeline file, its data and parameters, without Ray."""
     facts = mlops_ray.Pipeline(config, overrides=overrides or (), store=store).check()
     if as_json:
         emit_json("check", facts)
@@ -51,7 +51,7 @@ def check(
 def doctor(
     store: StoreOption = None, registry: RegistryOption = None, as_json: AsJson = False
 ) -> int:
-    """Look at the machine: versions, disk, memory, ports, tokens, store, registry."""
+    """Look at versions, disk, memory, ports, tokens, store, registry."""
     checks = mlops_ray.Project(store=store, registry=registry).doctor()
     failed = any(item.status == "fail" for item in checks)
     if as_json:

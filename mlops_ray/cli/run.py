@@ -15,7 +15,7 @@ from mlops_ray.cli.options import (
     RegistryOption,
     StoreOption,
 )
-from mlops_ray.cli.output import emit_json, say
+from mlops_ray.cli.output import emit_json, error_content, say
 
 __all__ = ["describe_run", "run"]
 
@@ -29,18 +29,34 @@ def run(
     registry: RegistryOption = None,
     as_json: AsJson = False,
 ) -> int:
-    """Run a pipeline: ingest, split, profile, features, search, refit, evaluate, gate, register.
+    """Run a whole pipeline and register its model.
+
+    Stages: ingest, split, profile, features, search, refit, evaluate, gate; then register.
 
     Ends with 0 when the run is sealed, 3 when a gate rejects it.
     """
     pipeline = mlops_ray.Pipeline(config, overrides=overrides or (), store=store, registry=registry)
     progress = mlops_ray.terminal_progress()
     outcome = pipeline.run(num_cpus=num_cpus, address=address, progress=progress)
+    if outcome.state == "rejected":
+        return _report_rejection(outcome, as_json=as_json)
     if as_json:
         emit_json("run", outcome.to_json())
     else:
         describe_run(outcome)
-    return OK if outcome.state == "sealed" else REJECTED
+    return OK
+
+
+def _report_rejection(outcome: Any, *, as_json: bool) -> int:  # noqa: ANN401 - mlops_ray.Run
+    missed = outcome.envelope.error.message
+    hint = f"nothing was registered; see `mlops-ray runs show {outcome.run_id}`"
+    if as_json:
+        error = mlops_ray.GateError(f"run {outcome.run_id} was rejected", missed, hint=hint)
+        emit_json("error", {**error_content(error), "run": outcome.to_json()})
+    else:
+        describe_run(outcome)
+    say(f"error: run {outcome.run_id} was rejected by its gates: {missed}; {hint}")
+    return REJECTED
 
 
 def describe_run(outcome: Any) -> None:  # noqa: ANN401 - mlops_ray.Run, which is lazy

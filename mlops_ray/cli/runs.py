@@ -63,7 +63,9 @@ def logs(run: RunName, store: StoreOption = None, as_json: AsJson = False) -> in
 
 
 def verify(run: RunName, store: StoreOption = None, as_json: AsJson = False) -> int:
-    """Check offline that every object of a run is there and whole; name each that is not.
+    """Check offline that every object of a run is whole.
+
+    Names each object that is missing or not what the manifest says.
 
     Ends with 0 when all is well, 4 when something is not.
     """

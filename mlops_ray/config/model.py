@@ -209,7 +209,7 @@ class ServeConfig(Declared):
 
     replicas: ReplicasConfig = ReplicasConfig()
     target_ongoing_requests: int = Field(default=16, ge=1, le=10_000)
-    max_queued_requests: int = Field(default=200, ge=0, le=1_000_000)
+    max_queued_requests: int = Field(default=200, ge=1, le=1_000_000)
     timeout_s: float = Field(default=5.0, gt=0, le=3600)
     max_body_bytes: int = Field(default=4 * 2**20, ge=1024, le=2**30)
 

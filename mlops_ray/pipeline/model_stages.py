@@ -197,7 +197,7 @@ class _TrialReporter:
         self._progress = progress
         self._total = total
         self._better = max if mode == "max" else min
-        self._started = time.monotonic()
+        self._first_end = 0.0
         self._done = 0
         self._best: float | None = None
 
@@ -206,8 +206,11 @@ class _TrialReporter:
         if record.value is not None:
             known = [value for value in (self._best, record.value) if value is not None]
             self._best = self._better(known)
-        elapsed_s = time.monotonic() - self._started
-        eta_s = elapsed_s / self._done * (self._total - self._done)
+        now = time.monotonic()
+        # The first trial also pays the start of the workers; it would make the estimate absurd.
+        self._first_end = self._first_end or now
+        counted = self._done - 1
+        eta_s = (now - self._first_end) / counted * (self._total - self._done) if counted else None
         self._progress.trial_finished(self._done, self._total, record.value, self._best, eta_s)
 
 

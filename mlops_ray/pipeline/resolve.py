@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_ray.config.loader import nearest
 from mlops_ray.data.bundled import bundled_table, is_bundled
+from mlops_ray.data.contract import check_target_type
 from mlops_ray.data.parquet_file import parquet_bytes
 from mlops_ray.data.schema import schema_of
 from mlops_ray.data.source import find_files
@@ -85,6 +86,7 @@ def resolve(loaded: LoadedConfig, root: Path) -> Resolved:
         schema = read_schema(files)
     special = _special_columns(loaded)
     _check_present(loaded, special, schema)
+    check_target_type(schema, loaded.config.data)
     features = resolve_features(loaded.config.features, schema, exclude=set(special.values()))
     used = {*special.values(), *(spec.column for spec in features)}
     kept = {name: dtype for name, dtype in schema.items() if name in used}

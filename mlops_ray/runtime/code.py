@@ -33,9 +33,7 @@ def code_files(package: Path = _PACKAGE) -> dict[str, bytes]:
         >>> next(iter(code_files()))
         'mlops_ray/__init__.py'
     """
-    return {
-        f"{package.name}/{relative.as_posix()}": data for relative, data in _sources(package)
-    }
+    return {f"{package.name}/{relative.as_posix()}": data for relative, data in _sources(package)}
 
 
 def code_tree(package: Path = _PACKAGE) -> list[CodeFile]:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import socket
 
-import psutil
-
 from mlops_ray.errors import PortInUseError
+from mlops_ray.runtime.port_holder import port_holder
 
 __all__ = ["check_port", "free_port"]
 
@@ -28,7 +27,7 @@ def check_port(port: int, host: str = "127.0.0.1") -> None:
     except (OSError, OverflowError) as error:
         raise PortInUseError(
             f"port {port} on {host} cannot be used",
-            _holder(port) or str(getattr(error, "strerror", None) or error),
+            port_holder(port) or str(getattr(error, "strerror", None) or error),
             hint="choose another with --port, or let --port 0 find a free one",
         ) from error
 
@@ -44,24 +43,3 @@ def _bound(host: str, port: int) -> socket.socket:
         listener.close()
         raise
     return listener
-
-
-def _holder(port: int) -> str:
-    try:
-        connections = psutil.net_connections(kind="tcp")
-    except psutil.AccessDenied:  # macOS asks for root.
-        return ""
-    for connection in connections:
-        is_listening = connection.status == psutil.CONN_LISTEN
-        if is_listening and connection.laddr and connection.laddr.port == port:
-            return _process_of(connection.pid)
-    return ""
-
-
-def _process_of(pid: int | None) -> str:
-    if pid is None:
-        return "a process of another user"
-    try:
-        return f"pid {pid} ({psutil.Process(pid).name()})"
-    except psutil.Error:
-        return f"pid {pid}"

@@ -49,7 +49,8 @@ def test_what_json_cannot_hold_is_tagged_or_a_string() -> None:
 
 def test_equal_values_have_equal_digests_and_kinds_differ() -> None:
     assert digest_json({"a": 1, "b": [2.0]}) == digest_json({"b": [2], "a": 1.0})
-    assert digest_json({"schema": "mlops-ray/spec/v1"}) != digest_json({"schema": "mlops-ray/result/v1"})
+    kinds = [{"schema": f"mlops-ray/{kind}/v1"} for kind in ("spec", "result")]
+    assert digest_json(kinds[0]) != digest_json(kinds[1])
 
 
 @pytest.mark.parametrize("value", [{1: 2}, {"a": object()}, b"bytes", {"a": {1, 2}}])

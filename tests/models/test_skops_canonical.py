@@ -52,7 +52,7 @@ def test_a_loaded_estimator_dumps_to_the_same_bytes(rows):
 def test_another_process_gives_the_same_bytes(rows, hash_seed):
     model = HistGradientBoostingRegressor(max_iter=3, random_state=0).fit(*rows)
 
-    elsewhere = subprocess.run(  # noqa: S603 - our own text
+    elsewhere = subprocess.run(
         [sys.executable, "-c", _FIT_ELSEWHERE],
         env={**os.environ, "PYTHONHASHSEED": hash_seed},
         capture_output=True,

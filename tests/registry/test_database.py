@@ -94,7 +94,7 @@ for i in range(5):
 @pytest.mark.slow
 def test_eight_processes_at_once_lose_nothing(tmp_path):
     workers = [
-        subprocess.Popen(  # noqa: S603 - our own code
+        subprocess.Popen(
             [sys.executable, "-c", _WORKER, tmp_path / "r.db", str(n)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -66,7 +66,7 @@ def own_cluster(tmp_path):
         "PYTHONPATH": str(REPOSITORY),
         "RAY_ADDRESS": "127.0.0.1:1",
     }
-    with subprocess.Popen(  # noqa: S603 - this interpreter
+    with subprocess.Popen(
         [sys.executable, "-c", OWN_CLUSTER],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -32,7 +32,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="cluster/head is
 
 
 def head(*arguments):
-    return subprocess.run(  # noqa: S603 - our own script
+    return subprocess.run(
         [HEAD, *arguments],
         env={**os.environ, "PYTHON": sys.executable},
         capture_output=True,
@@ -71,7 +71,7 @@ def test_a_head_is_joined_with_our_code_and_stopped_without_a_trace(folder, tmp_
     assert head("start", folder).returncode == 5
     bundle = tmp_path / "bundle"
 
-    joined = subprocess.run(  # noqa: S603 - this interpreter
+    joined = subprocess.run(
         [sys.executable, "-c", JOIN, f"127.0.0.1:{variables['RAY_GCS_PORT']}", bundle],
         cwd=tmp_path,
         env={**os.environ, **variables, "PYTHONPATH": str(REPOSITORY)},

@@ -28,7 +28,7 @@ def test_a_peak_in_the_block_is_remembered():
 def test_child_processes_count():
     with PeakMemory() as memory:
         before = memory.peak_pss_bytes
-        with subprocess.Popen(  # noqa: S603 - this interpreter
+        with subprocess.Popen(
             [sys.executable, "-c", HOLD], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         ) as child:
             assert child.stdout is not None

@@ -68,9 +68,14 @@ def test_a_file_is_copied_under_its_digest(tmp_path: Path) -> None:
 
 def test_a_block_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
     target = tmp_path / "out"
-    with pytest.raises(RuntimeError), atomic_writer(target) as stream:
-        stream.write(b"half")
-        raise RuntimeError
+
+    def write_half() -> None:
+        with atomic_writer(target) as stream:
+            stream.write(b"half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write_half()
 
     assert list(tmp_path.iterdir()) == []
 

@@ -16,7 +16,9 @@ def test_the_default_lies_in_the_project_root_and_ignores_itself(tmp_path: Path)
     assert (tmp_path / ".mlops_ray" / ".gitignore").read_text() == "*\n"
 
 
-def test_environment_and_arguments_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_and_arguments_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("MLOPS_RAY_STORE", str(tmp_path / "env"))
     monkeypatch.setenv("MLOPS_RAY_REGISTRY", "sqlite:////tmp/x.db")
 
