@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 from typing import Annotated
 
@@ -96,5 +97,5 @@ def _announce(endpoint: mlops_ray.Endpoint, *, as_json: bool) -> None:
     say("try:")
     say(
         f"  curl -s -i {endpoint.url}/predict/{endpoint.model} "
-        f"-H 'content-type: application/json' -d '{endpoint.example}'"
+        f"-H 'content-type: application/json' -d {shlex.quote(endpoint.example)}"
     )

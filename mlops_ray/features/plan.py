@@ -67,14 +67,14 @@ def resolve_features(
     specs: dict[str, FeatureSpec] = {}
     for at, group in enumerate(groups):
         for pattern in group.columns:
-            where = Where(key=f"features[{at}].columns")
+            where = Where(key=f"features.{at}.columns")
             if _is_glob(pattern, schema):
                 free = [c for c in schema if c not in exclude | named | specs.keys()]
                 columns = _matching(pattern, free, where)
             else:
                 columns = [_named(pattern, schema, exclude, specs, where)]
             for column in columns:
-                specs[column] = _spec(column, schema[column], tuple(group.steps))
+                specs[column] = _spec(column, schema[column], tuple(group.steps), where)
     return list(specs.values())
 
 
@@ -105,7 +105,7 @@ def _named(
     return column
 
 
-def _spec(column: str, dtype: LogicalType, steps: tuple[Step, ...]) -> FeatureSpec:
+def _spec(column: str, dtype: LogicalType, steps: tuple[Step, ...], where: Where) -> FeatureSpec:
     kinds = tuple(type(step) for step in steps)
     if kinds == (OneHot,) and dtype in _CATEGORY_TYPES:
         return FeatureSpec(column, dtype, "category", steps)
@@ -113,11 +113,11 @@ def _spec(column: str, dtype: LogicalType, steps: tuple[Step, ...]) -> FeatureSp
         return FeatureSpec(column, dtype, "number", steps)
     given = ", ".join(step.step for step in steps) or "no step"
     raise ColumnError(
-        "steps do not fit the column",
+        f"the steps do not fit column {column!r}",
         f"{given} on a column of type {dtype}",
         _wanted(dtype),
         "change its steps or leave it out of the features",
-        Where(key=column),
+        where,
     )
 
 

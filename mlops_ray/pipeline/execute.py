@@ -30,7 +30,7 @@ def execute(context: Context) -> Result:
     metrics = evaluate(context, prepared, bundle, chosen)
     verdicts = gate(context, metrics)
     result = Result(
-        determinism="deterministic",
+        determinism="deterministic" if chosen.is_deterministic else "replayable",
         data=DataFacts(
             fingerprint=found.fingerprint, n_rows=found.n_rows, columns=dict(context.schema)
         ),

@@ -20,7 +20,7 @@ from mlops_ray.pipeline.golden_records import golden_records
 from mlops_ray.pipeline.worker import on_worker
 from mlops_ray.search.objective import SearchTask
 from mlops_ray.search.space import draw
-from mlops_ray.search.trial import TrialRecord, best_trial, trial_table
+from mlops_ray.search.trial import WORKER_LOST, TrialRecord, best_trial, trial_table
 from mlops_ray.search.tuner import run_search
 
 if TYPE_CHECKING:
@@ -43,10 +43,12 @@ class Chosen:
     Attributes:
         best: The chosen trial.
         facts: What the result records of the search.
+        is_deterministic: False where the death of a worker, not the spec, decided a trial.
     """
 
     best: TrialRecord
     facts: SearchFacts
+    is_deterministic: bool
 
 
 def search(context: Context, prepared: Prepared) -> Chosen:
@@ -81,7 +83,7 @@ def search(context: Context, prepared: Prepared) -> Chosen:
         best_params=best.params,
         best_value=best.value if best.value is not None else float("nan"),
     )
-    return Chosen(best, facts)
+    return Chosen(best, facts, all(record.error != WORKER_LOST for record in records))
 
 
 def refit(context: Context, prepared: Prepared, chosen: Chosen) -> Bundle:

@@ -12,7 +12,7 @@ from mlops_ray.data.parquet_file import parquet_bytes
 from mlops_ray.data.schema import schema_of
 from mlops_ray.data.source import find_files
 from mlops_ray.data.unit import read_schema
-from mlops_ray.errors import ColumnError, ConfigProblem, InvalidConfigError
+from mlops_ray.errors import ColumnError, ConfigError, ConfigProblem, InvalidConfigError, Where
 from mlops_ray.features.plan import FeatureSpec, resolve_features
 from mlops_ray.models.families import family_named
 from mlops_ray.search.space import check_space
@@ -87,10 +87,24 @@ def resolve(loaded: LoadedConfig, root: Path) -> Resolved:
     special = _special_columns(loaded)
     _check_present(loaded, special, schema)
     check_target_type(schema, loaded.config.data)
-    features = resolve_features(loaded.config.features, schema, exclude=set(special.values()))
+    features = _features(loaded, schema, set(special.values()))
     used = {*special.values(), *(spec.column for spec in features)}
     kept = {name: dtype for name, dtype in schema.items() if name in used}
     return Resolved(loaded, files, snapshot, kept, features)
+
+
+def _features(loaded: LoadedConfig, schema: Schema, exclude: set[str]) -> list[FeatureSpec]:
+    try:
+        return resolve_features(loaded.config.features, schema, exclude=exclude)
+    except (ConfigError, ColumnError) as error:
+        where = _place(loaded, error.where.key)
+        raise type(error)(error.what, error.got, error.wanted, error.hint, where) from None
+
+
+def _place(loaded: LoadedConfig, key: str) -> Where:
+    """Line and column of a dotted key."""
+    parts = key.split(".")
+    return loaded.document.where(tuple(int(p) if p.isdecimal() else p for p in parts))
 
 
 def _parameter_problems(loaded: LoadedConfig) -> Iterator[ConfigProblem]:
@@ -119,10 +133,9 @@ def _check_present(loaded: LoadedConfig, special: dict[str, str], schema: Schema
     declared = {f"data.columns.{name}": name for name in loaded.config.data.columns}
     for place, column in {**special, **declared}.items():
         if column not in schema:
-            path = tuple(int(part) if part.isdecimal() else part for part in place.split("."))
             raise ColumnError(
                 f"the input has no column {column!r}",
                 f"{len(schema)} columns",
                 hint=nearest(column, schema),
-                where=loaded.document.where(path),
+                where=_place(loaded, place),
             )

@@ -51,7 +51,7 @@ def test_a_column_that_cannot_be_taken_says_why_and_where(columns, message):
     with pytest.raises(ConfigError, match=message) as caught:
         resolved({"columns": columns})
 
-    assert caught.value.where.key == "features[0].columns"
+    assert caught.value.where.key == "features.0.columns"
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_a_column_that_cannot_be_taken_says_why_and_where(columns, message):
     ],
 )
 def test_steps_that_do_not_fit_the_type_say_which_would(column, steps):
-    with pytest.raises(ColumnError, match=f"{column}: steps do not fit") as caught:
+    with pytest.raises(ColumnError, match=f"the steps do not fit column {column!r}") as caught:
         resolved({"columns": [column], "steps": steps})
 
     assert caught.value.wanted

@@ -1,0 +1,365 @@
+"""Small projects that the integration tests run, each pipeline both ways of reading its data.
+
+`Bench.run` is the one way in which these tests run a pipeline: on Ray Data and in this process,
+into two fresh stores, and the two have to give the same ids. What did the work stands in the
+envelopes; it is printed at the end of the session, so that a log of CI shows that Ray Data ran.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+import pytest
+import ray
+
+import mlops_ray
+from mlops_ray.config.model import SplitConfig
+from mlops_ray.data.schema import schema_of
+from mlops_ray.data.split import SPLITS, SplitRows, assign_split
+from mlops_ray.pipeline import model_stages
+from mlops_ray.pipeline.worker import _pinned
+from mlops_ray.runtime.seeds import derive
+from mlops_ray.search.objective import fit_trial
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from mlops_ray.pipeline.run import Run
+
+SEED = 7
+N_ROWS = 420
+UNSEEN = "Atlantis"  # A city that stands in test rows only.
+WAYS = {"ray_data": 0, "driver": None}  # Engine of the data stages -> in_process_below_bytes.
+
+_SHARES = {"test": {"share": 0.25}, "valid": {"share": 0.25}}
+_FEATURES = [
+    {"columns": ["age"], "steps": [{"impute": "mean"}, "standardize"]},
+    {"columns": ["area", "rooms"], "steps": ["standardize"]},
+    {"columns": ["city"], "steps": [{"one_hot": {"min_count": 3}}]},
+    {"columns": ["owner"]},
+]
+_CASES: dict[str, dict[str, Any]] = {
+    "xgboost": {
+        "objective": {"metric": "roc_auc"},
+        "data": {"task": "binary", "target": "sold"},
+        "split": _SHARES,
+        "model": {"params": {"n_estimators": 8, "subsample": 0.8}},
+        "search": {"space": {"max_depth": {"int": [2, 5]}}},
+        "gates": [{"metric": "roc_auc", "at_least": 0.6}],
+    },
+    "hist_gradient_boosting": {
+        "objective": {"metric": "log_loss"},
+        "data": {"task": "multiclass", "target": "level"},
+        "split": _SHARES,
+        "model": {"params": {"max_iter": 4, "max_features": 0.7}},
+        "search": {"space": {"max_leaf_nodes": {"int": [4, 12]}}},
+        "gates": [{"metric": "accuracy", "at_least": 0.4}],
+    },
+    "linear": {
+        "objective": {"metric": "rmse"},
+        "data": {"task": "regression", "target": "price", "time": "year"},
+        "split": {"test": {"time_from": 2018}, "valid": {"share": 0.25}},
+        "model": {"params": {}},
+        "search": {"space": {"alpha": {"log_uniform": [0.01, 10.0]}}},
+        "gates": [{"metric": "r2", "at_least": 0.5}],
+    },
+}
+
+
+def config_of(family: str) -> dict[str, Any]:
+    """A pipeline file as a mapping, to be changed at will."""
+    case: dict[str, Any] = json.loads(json.dumps(_CASES[family]))
+    return {
+        "version": 1,
+        "name": family,
+        "seed": SEED,
+        **case,
+        "data": {"source": "data", "key": ["id"], **case["data"]},
+        "features": json.loads(json.dumps(_FEATURES)),
+        "model": {"family": family, **case["model"]},
+        "search": {"trials": 3, "generation": 2, **case["search"]},
+        "register": {"alias": "challenger"},
+    }
+
+
+def homes(n_rows: int = N_ROWS, seed: int = 11) -> pa.Table:
+    """Homes with a number that has nulls, a whole number, a boolean and a text with nulls."""
+    rng = np.random.default_rng(seed)
+    age, area = rng.gamma(4.0, 9.0, n_rows), rng.normal(95.0, 25.0, n_rows)
+    rooms, city = rng.integers(1, 8, n_rows), rng.integers(0, 4, n_rows)
+    price = 3.0 * area + 20.0 * rooms - 0.8 * age + 30.0 * city + rng.normal(0, 15, n_rows)
+    year = 2015 + np.arange(n_rows) * 4 // n_rows
+    names = np.array(["Bern", "Genf", "Zürich", None], dtype=object)[city]
+    names[(year == 2018) & (np.arange(n_rows) % 9 == 0)] = UNSEEN
+    level = np.digitize(price, np.quantile(price, [0.3, 0.7]))
+    return pa.table(
+        {
+            "id": pa.array(rng.permutation(n_rows) + 1000),
+            "year": pa.array(year),
+            "age": pa.array(age, mask=rng.random(n_rows) < 0.1),
+            "area": pa.array(area),
+            "rooms": pa.array(rooms),
+            "city": pa.array(names, pa.string()),
+            "owner": pa.array(rng.random(n_rows) < 0.5),
+            "sold": pa.array(np.where(price > np.median(price), "yes", "no")),
+            "level": pa.array(level),
+            "price": pa.array(price),
+        }
+    )
+
+
+def parts_of(table: pa.Table, config: dict[str, Any]) -> NDArray[np.str_]:
+    """The part of each row: train, valid or test."""
+    data = config["data"]
+    rule = SplitConfig.model_validate(config["split"])
+    salt = derive(config["seed"], "split")
+    rows = SplitRows(rule, tuple(data["key"]), data.get("time"), salt)
+    return np.array(SPLITS)[assign_split(table, schema_of([("", table.schema)]), rows)]
+
+
+def changed(table: pa.Table, column: str, rows: Any, values: Any) -> pa.Table:
+    """A copy with other values in some rows of a column."""
+    cells = np.array(table[column].to_pylist(), dtype=object)
+    cells[rows] = values
+    at = table.column_names.index(column)
+    return table.set_column(at, column, pa.array(cells.tolist(), table.schema.field(column).type))
+
+
+def homes_for(config: dict[str, Any]) -> pa.Table:
+    """Homes some of whose test rows, and no others, lie in a city that training never saw."""
+    table = homes()
+    if "time" in config["data"]:
+        return table
+    at = np.flatnonzero(parts_of(table, config) == "test")[::6]
+    bern = np.flatnonzero([city == UNSEEN for city in table["city"].to_pylist()])
+    return changed(changed(table, "city", bern, "Bern"), "city", at, UNSEEN)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One pipeline run both ways, each into a fresh store.
+
+    Attributes:
+        bench: Where.
+        config: The pipeline file.
+        table: Its data.
+        runs: Engine of the data stages -> the run.
+        projects: Engine of the data stages -> the project with that store.
+    """
+
+    bench: Bench
+    config: dict[str, Any]
+    table: pa.Table
+    runs: dict[str, Run] = field(default_factory=dict)
+    projects: dict[str, mlops_ray.Project] = field(default_factory=dict)
+
+    @property
+    def run(self) -> Run:
+        """The run on Ray Data."""
+        return self.runs["ray_data"]
+
+    @property
+    def project(self) -> mlops_ray.Project:
+        """The project of the run on Ray Data."""
+        return self.projects["ray_data"]
+
+    def outputs(self, stage: str) -> dict[str, str]:
+        """Digests of what a stage put out."""
+        return next(done.outputs for done in self.run.result.stages if done.name == stage)
+
+
+class Bench:
+    """A folder with a project: data, pipeline files and one store a run.
+
+    Attributes:
+        folder: The project's root.
+        ledger: Takes a line for each run, for the end of the session.
+    """
+
+    def __init__(self, folder: Path, ledger: list[str]) -> None:
+        self.folder = folder
+        self.ledger = ledger
+        self._n_stores = 0
+        (folder / "pyproject.toml").touch()
+
+    def write(
+        self, table: pa.Table, *, kind: str = "parquet", n_files: int = 3, name: str = "data"
+    ) -> Path:
+        """Cut a table into files in a folder."""
+        folder = self.folder / name
+        folder.mkdir(exist_ok=True)
+        for old in folder.iterdir():
+            old.unlink()
+        size = -(-table.num_rows // n_files)
+        for number in range(n_files):
+            part, path = table.slice(number * size, size), folder / f"part-{number}.{kind}"
+            if kind == "csv":
+                pa.csv.write_csv(part, path)
+            else:
+                pq.write_table(part, path, row_group_size=70)
+        return folder
+
+    def save(self, config: dict[str, Any]) -> Path:
+        """Write a pipeline file; JSON is YAML too."""
+        path = self.folder / "pipeline.yaml"
+        path.write_text(json.dumps(config), encoding="utf-8")
+        return path
+
+    def fresh_store(self) -> Path:
+        """A folder for a store that nobody has used."""
+        self._n_stores += 1
+        return self.folder / f"store-{self._n_stores}"
+
+    def pipeline(
+        self, config: dict[str, Any], store: Path, registry: Path | None = None
+    ) -> mlops_ray.Pipeline:
+        """A pipeline with a store, and by default a registry, of its own."""
+        registry = registry or store.with_suffix(".db")
+        return mlops_ray.Pipeline(self.save(config), store=store, registry=registry)
+
+    def run(
+        self,
+        config: dict[str, Any],
+        table: pa.Table | None = None,
+        *,
+        on_workers: bool = False,
+        registry: Path | None = None,
+        **cut: Any,
+    ) -> Pair:
+        """Run a pipeline on Ray Data and in this process; both have to give the same ids.
+
+        Args:
+            config: The pipeline file.
+            table: Its data; by default `homes_for` it.
+            on_workers: Whether trials and fits run on Ray workers, as they do for users. Without
+                it they run here, in a tenth of the time; `test_same_result` shows that the
+                result is the same.
+            registry: A registry for both; by default each has its own.
+            cut: How `write` is to cut the table.
+        """
+        pair = Pair(self, config, homes_for(config) if table is None else table)
+        self.write(pair.table, **cut)
+        for engine, limit in WAYS.items():
+            store = self.fresh_store()
+            pipeline = self.pipeline(config, store, registry)
+            with ExitStack() as stack:
+                if not on_workers:
+                    stack.enter_context(_fits_here())
+                pair.runs[engine] = pipeline.run(in_process_below_bytes=limit)
+            pair.projects[engine] = pipeline.project
+        self._compare(pair)
+        return pair
+
+    def _compare(self, pair: Pair) -> None:
+        first, second = pair.runs.values()
+        assert (first.spec_id, first.result_id) == (second.spec_id, second.result_id)
+        assert first.state == second.state
+        for engine, run in pair.runs.items():
+            stages = {stage.name: stage for stage in run.envelope.stages}
+            assert [stages[name].engine for name in ("ingest", "features")] == [engine] * 2
+            tasks = stages["ingest"].facts.get("tasks")
+            units = stages["ingest"].facts["units"]
+            assert tasks == (min(units, 8) if engine == "ray_data" else None)
+            self.ledger.append(
+                f"{run.result_id[7:19]} {engine:8} {units} units, {tasks or 'no'} Ray Data tasks, "
+                f"{run.spec.model.family} on {run.spec.data.inputs[0].format}, {run.state}"
+            )
+
+
+def _fits_here() -> Any:
+    """Trials and fits in this process instead of on Ray workers."""
+
+    def search_here(task: Any, drawn: Sequence[Any], on_trial: Callable[[Any], None]) -> list[Any]:
+        records = [fit_trial(task, index, params) for index, params in enumerate(drawn)]
+        for record in records:
+            on_trial(record)
+        return records
+
+    def work_here(fn: Callable[..., Any], *arguments: Any, threads: int) -> Any:
+        here = [ray.get(a) if isinstance(a, ray.ObjectRef) else a for a in arguments]
+        return _pinned(fn, threads, *here)
+
+    stack = ExitStack()
+    patch = stack.enter_context(pytest.MonkeyPatch.context())
+    patch.setattr(model_stages, "run_search", search_here)
+    patch.setattr(model_stages, "on_worker", work_here)
+    return stack
+
+
+_LEDGER = pytest.StashKey[list[str]]()
+
+
+@pytest.fixture(scope="session")
+def new_bench(
+    tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config, ray_cluster: None
+) -> Callable[[], Bench]:
+    """Makes an empty project, on the session's cluster."""
+    ledger = pytestconfig.stash.setdefault(_LEDGER, [])
+    return lambda: Bench(tmp_path_factory.mktemp("bench"), ledger)
+
+
+@pytest.fixture
+def bench(new_bench: Callable[[], Bench]) -> Bench:
+    """An empty project."""
+    return new_bench()
+
+
+@pytest.fixture(scope="session")
+def pair_of(new_bench: Callable[[], Bench]) -> Callable[[str], Pair]:
+    """The run of a family with everything on Ray, made once a session."""
+    made: dict[str, Pair] = {}
+
+    def pair(family: str) -> Pair:
+        if family not in made:
+            kind = "csv" if family == "hist_gradient_boosting" else "parquet"
+            made[family] = new_bench().run(config_of(family), on_workers=True, kind=kind)
+        return made[family]
+
+    return pair
+
+
+@pytest.fixture(params=list(_CASES))
+def case(request: pytest.FixtureRequest, pair_of: Callable[[str], Pair]) -> Pair:
+    """Each family with a task, a split and a format of its own, everything on Ray."""
+    return pair_of(request.param)
+
+
+@pytest.fixture
+def binary(pair_of: Callable[[str], Pair]) -> Pair:
+    """The case of XGBoost."""
+    return pair_of("xgboost")
+
+
+@pytest.fixture
+def tables() -> Any:
+    """The functions of this file that make and part tables."""
+    return _Tables
+
+
+class _Tables:
+    config_of = staticmethod(config_of)
+    homes = staticmethod(homes)
+    homes_for = staticmethod(homes_for)
+    parts_of = staticmethod(parts_of)
+    changed = staticmethod(changed)
+    UNSEEN = UNSEEN
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Iterator[None] | None:
+    """Print what read the data of each run."""
+    lines = config.stash.get(_LEDGER, [])
+    if lines:
+        terminalreporter.section("what read the data of the pipelines, by result_id")
+        for line in lines:
+            terminalreporter.write_line(re.sub(r"\s+$", "", line))

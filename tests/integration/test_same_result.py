@@ -1,0 +1,145 @@
+"""Same spec, same result: whatever reads the data, cuts the files, or ends first."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from mlops_ray.data import ray_map
+from mlops_ray.data.unit_map import map_in_process
+from mlops_ray.pipeline import attempt
+
+pytestmark = pytest.mark.ray
+
+STAGES = ["ingest", "split", "profile", "features", "search", "refit", "evaluate", "gate"]
+
+
+def _objects(project, run):
+    """Objects of a store by role, without those that tell of times."""
+    listed = {fact.sha256: fact.role for fact in run.envelope.objects if fact.role != "log"}
+    circumstances = {run.record.envelope_digest(), run.envelope.log}
+    return listed, set(project.workspace.store.names()) - circumstances
+
+
+def test_two_fresh_stores_hold_the_same_objects_whatever_read_the_data(case):
+    (first, second), stores = case.runs.values(), case.projects
+
+    assert stores["ray_data"].workspace.store_root != stores["driver"].workspace.store_root
+    assert (first.spec_id, first.result_id) == (second.spec_id, second.result_id)
+    assert _objects(stores["ray_data"], first) == _objects(stores["driver"], second)
+    assert [stage.name for stage in first.envelope.stages] == STAGES
+    assert [s.key for s in first.envelope.stages] == [s.key for s in second.envelope.stages]
+
+
+def test_ray_did_the_work(case):
+    engines = {stage.name: (stage.engine, stage.facts) for stage in case.run.envelope.stages}
+
+    units = sum(1 if f.format == "csv" else 2 for f in case.run.spec.data.inputs)
+    assert engines["ingest"] == ("ray_data", {"units": units, "tasks": units, "rows": 420})
+    assert engines["features"][0] == "ray_data"
+    assert engines["search"] == ("ray_tune", {"trials": 3, "finished": 3})
+    assert (engines["refit"][0], engines["evaluate"][0]) == ("ray_task", "ray_task")
+    assert case.run.envelope.cluster == {"cpus": 2, "nodes": 1, "is_own": False}
+
+
+def test_trials_and_fits_in_this_process_give_what_ray_workers_give(case):
+    kind = case.run.spec.data.inputs[0].format
+
+    here = case.bench.run(case.config, case.table, kind=kind)
+
+    assert here.run.spec_id == case.run.spec_id
+    assert here.run.result_id == case.run.result_id
+
+
+def test_one_cpu_in_another_process_gives_what_two_gave(binary, clean_environment):
+    store = binary.bench.fresh_store()
+    config = binary.bench.save(binary.config)
+    binary.bench.write(binary.table)
+    command = [sys.executable, "-m", "mlops_ray", "run", str(config), "--num-cpus", "1", "--json"]
+
+    done = subprocess.run(  # noqa: S603 - our own command
+        [*command, "--store", str(store), "--registry", str(store.with_suffix(".db"))],
+        env={**clean_environment, "MLOPS_RAY_IN_PROCESS_BELOW_BYTES": "0"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+    )
+
+    assert done.returncode == 0, done.stderr
+    (line,) = done.stdout.splitlines()
+    answer = json.loads(line)
+    assert answer["spec_id"] == binary.run.spec_id
+    assert answer["result_id"] == binary.run.result_id
+    assert answer["model"]["version"] == 1
+    assert {stage["engine"] for stage in answer["stages"]} >= {"ray_data", "ray_tune", "ray_task"}
+    (folder,) = (store / "runs").iterdir()
+    envelope = json.loads((folder / "sealed.json").read_text())["envelope"][len("sha256:") :]
+    cluster = json.loads((store / "objects" / envelope[:2] / envelope).read_text())["cluster"]
+    assert cluster == {"cpus": 1, "is_own": True, "nodes": 1}
+    assert not os.environ.get("RAY_ADDRESS")
+
+
+def test_another_seed_gives_another_result(binary, bench):
+    other = bench.run({**binary.config, "seed": 8}, binary.table)
+
+    assert other.run.spec_id != binary.run.spec_id
+    assert other.run.result_id != binary.run.result_id
+    assert other.run.result.data == binary.run.result.data
+    assert other.run.result.split != binary.run.result.split
+
+
+def test_format_and_cuts_of_the_files_show_in_the_spec_alone(binary, bench):
+    other = bench.run(binary.config, binary.table, kind="csv", n_files=2)
+
+    assert other.run.spec_id != binary.run.spec_id
+    assert other.run.result_id == binary.run.result_id
+
+
+def test_order_of_the_rows_shows_unless_a_column_orders_them(binary, bench):
+    shuffled = binary.table.take(np.random.default_rng(0).permutation(420))
+    ordered = {**binary.config, "data": {**binary.config["data"], "order_by": ["id"]}}
+
+    other = bench.run(binary.config, shuffled)
+    runs = [bench.run(ordered, table).run for table in (binary.table, shuffled)]
+
+    assert other.run.result_id != binary.run.result_id
+    assert other.run.result.data == binary.run.result.data  # The same rows, as a set.
+    assert other.run.result.split == binary.run.result.split
+    assert runs[0].spec_id != runs[1].spec_id
+    assert runs[0].result_id == runs[1].result_id
+
+
+def _backwards(fn, units):
+    """A map that forgets the order of its units, as if the last one ended first."""
+    return map_in_process(fn, units)[::-1]
+
+
+def _as_they_end(collected):
+    """Ray Data's answers, as if the last task ended first and nobody put them in order."""
+    return lambda dataset: collected(dataset)[::-1]
+
+
+def test_answers_taken_as_they_end_would_be_noticed(binary, bench, monkeypatch):
+    monkeypatch.setattr(attempt, "map_in_process", _backwards)
+    monkeypatch.setattr(ray_map, "_collected", _as_they_end(ray_map._collected))
+    ordered = {**binary.config, "data": {**binary.config["data"], "order_by": ["id"]}}
+
+    broken = bench.run(binary.config, binary.table)
+    protected = bench.run(ordered, binary.table)
+    monkeypatch.undo()
+    sound = bench.run(ordered, binary.table)
+
+    assert broken.run.spec_id == binary.run.spec_id
+    assert broken.run.result_id != binary.run.result_id
+    # The one pass adds up exactly, so it does not mind; the rows of the matrices do.
+    for stage in ("ingest", "split", "profile"):
+        assert broken.outputs(stage) == binary.outputs(stage)
+    assert broken.outputs("features")["state"] == binary.outputs("features")["state"]
+    assert broken.outputs("features")["train"] != binary.outputs("features")["train"]
+    assert protected.run.result_id == sound.run.result_id

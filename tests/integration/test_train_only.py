@@ -1,0 +1,52 @@
+"""Statistics and models know the training rows only; test rows change nothing but the score."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.ray
+
+
+def _absurd(tables, table, rows):
+    """The same rows with values that would ruin any statistic they got into."""
+    for column, value in (("age", 1e9), ("area", -1e12), ("rooms", 10**6), ("city", "~absurd")):
+        table = tables.changed(table, column, rows, value)
+    return table
+
+
+def test_absurd_test_rows_change_only_what_is_measured_on_them(binary, bench, tables):
+    test = np.flatnonzero(tables.parts_of(binary.table, binary.config) == "test")
+
+    other = bench.run(binary.config, _absurd(tables, binary.table, test))
+
+    assert other.run.result_id != binary.run.result_id
+    assert other.outputs("ingest") != binary.outputs("ingest")
+    assert other.outputs("features") == binary.outputs("features")
+    assert other.outputs("search") == binary.outputs("search")
+    assert other.outputs("refit") == binary.outputs("refit")
+    assert other.run.result.model.bundle == binary.run.result.model.bundle
+    assert other.run.metrics != binary.run.metrics
+    assert other.outputs("profile")["test"] != binary.outputs("profile")["test"]
+    assert other.outputs("profile")["train"] == binary.outputs("profile")["train"]
+
+
+def test_one_changed_training_row_changes_everything_after_it(binary, bench, tables):
+    train = np.flatnonzero(tables.parts_of(binary.table, binary.config) == "train")[:1]
+
+    other = bench.run(binary.config, _absurd(tables, binary.table, train))
+
+    assert other.outputs("features")["state"] != binary.outputs("features")["state"]
+    assert other.outputs("search") != binary.outputs("search")
+    assert other.run.result.model.bundle != binary.run.result.model.bundle
+    assert other.outputs("profile")["test"] == binary.outputs("profile")["test"]
+
+
+def test_one_changed_validation_row_changes_trials_but_no_statistics(binary, bench, tables):
+    valid = np.flatnonzero(tables.parts_of(binary.table, binary.config) == "valid")[:3]
+
+    other = bench.run(binary.config, _absurd(tables, binary.table, valid))
+
+    assert other.outputs("features")["state"] == binary.outputs("features")["state"]
+    assert other.outputs("features")["train"] == binary.outputs("features")["train"]
+    assert other.outputs("search") != binary.outputs("search")
