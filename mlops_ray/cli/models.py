@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -103,9 +103,15 @@ def history(
         return OK
     show_table(
         ["seq", "at", "actor", "kind", "what"],
-        [[e.seq, e.at, e.actor, e.kind, e.body] for e in events],
+        [[e.seq, e.at, e.actor, e.kind, _what(e.body)] for e in events],
     )
     return OK
+
+
+def _what(body: dict[str, Any]) -> str:
+    """The short facts of an event; digests stand in the JSON form."""
+    shown = ("version", "alias", "previous", "run_id", "generation")
+    return " ".join(f"{name}={body[name]}" for name in shown if body.get(name) is not None)
 
 
 def predict(

@@ -62,7 +62,7 @@ def test_one_cpu_in_another_process_gives_what_two_gave(binary, clean_environmen
     binary.bench.write(binary.table)
     command = [sys.executable, "-m", "mlops_ray", "run", str(config), "--num-cpus", "1", "--json"]
 
-    done = subprocess.run(  # noqa: S603 - our own command
+    done = subprocess.run(
         [*command, "--store", str(store), "--registry", str(store.with_suffix(".db"))],
         env={**clean_environment, "MLOPS_RAY_IN_PROCESS_BELOW_BYTES": "0"},
         capture_output=True,
