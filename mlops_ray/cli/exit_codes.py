@@ -15,11 +15,14 @@ from mlops_ray.errors import (
     ManifestError,
     MlopsRayError,
     ModelError,
+    MonitorError,
     NotFoundError,
     NotPermittedError,
     PortInUseError,
+    RegistryError,
     ResourceError,
     SearchError,
+    ServeError,
     StoreError,
     UnstableModelError,
 )
@@ -48,8 +51,11 @@ _CODES: Final[tuple[tuple[type[MlopsRayError], int], ...]] = (
     (DataError, 65),
     (ManifestError, 65),
     (ModelError, 65),
+    (MonitorError, 65),
     (ClusterError, 69),
+    (ServeError, 69),
     (StoreError, 74),
+    (RegistryError, 74),
     (BusyError, 75),
 )
 

@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from mlops_ray.cli import endpoint, models, monitor, project, run, runs
-from mlops_ray.cli.exit_codes import BUG, INTERRUPTED, OK, exit_code
+from mlops_ray.cli.exit_codes import BUG, INTERRUPTED, OK, USAGE, exit_code
 from mlops_ray.cli.output import (
     emit_json,
     error_content,
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from types import FrameType
 
 __all__ = ["app", "main"]
+
+_INTERRUPTED = MlopsRayError("interrupted", hint="the same command starts again")
 
 
 class _InOrder(TyperGroup):
@@ -96,10 +98,11 @@ def _outcome() -> int:
     try:
         status = app(standalone_mode=False)
     except MlopsRayError as error:
-        _report(error.code, error)
+        _report(error)
         return exit_code(error)
     except (KeyboardInterrupt, typer.Abort):
         say("interrupted")
+        _emit_error("interrupted", _INTERRUPTED)
         return INTERRUPTED
     except typer.Exit as ended:
         return ended.exit_code
@@ -109,28 +112,35 @@ def _outcome() -> int:
 
 
 def _unforeseen(error: Exception) -> int:
-    usage = getattr(error, "exit_code", None)
     show = getattr(error, "format_message", None)
-    if usage is not None and show is not None:  # A usage error of click.
-        say(f"error: {show()}\ntry `mlops-ray --help`")
-        _emit_error("usage", show(), None)
-        return int(usage)
+    if show is not None:  # A usage error of click.
+        return _wrong_usage(show(), getattr(error, "ctx", None))
     traceback.print_exception(error)
     say("this is a bug in mlops-ray; please report it with the lines above")
-    _emit_error("bug", f"{type(error).__name__}: {error}", None)
+    _emit_error("bug", MlopsRayError(f"{type(error).__name__}: {error}", hint="please report it"))
     return BUG
 
 
-def _report(code: str, error: MlopsRayError) -> None:
+def _wrong_usage(message: str, context: Any) -> int:  # noqa: ANN401 - click's context
+    command = context.command_path if context else "mlops-ray"
+    if message.startswith("Usage:"):  # What click says where a group gets no command.
+        say(message)
+        message = f"{command} needs a command"
+    error = MlopsRayError(message.rstrip("."), hint=f"see `{command} --help`")
+    say(f"error: {error}")
+    _emit_error("usage", error)
+    return USAGE
+
+
+def _report(error: MlopsRayError) -> None:
     for line in str(error).splitlines():
         say(f"error: {line}")
-    _emit_error(code, str(error), error)
+    _emit_error(error.code, error)
 
 
-def _emit_error(code: str, message: str, error: MlopsRayError | None) -> None:
-    if not is_json_wanted():
-        return
-    emit_json("error", error_content(error or MlopsRayError(message), code))
+def _emit_error(code: str, error: MlopsRayError) -> None:
+    if is_json_wanted():
+        emit_json("error", error_content(error, code))
 
 
 if __name__ == "__main__":

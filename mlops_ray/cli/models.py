@@ -28,7 +28,10 @@ app = typer.Typer(help="List, show and promote model versions.", no_args_is_help
 @app.command("ls")
 def ls(registry: RegistryOption = None, as_json: AsJson = False) -> int:
     """List models with their versions and aliases."""
-    versions = mlops_ray.Project(registry=registry).versions()
+    project = mlops_ray.Project(registry=registry)
+    versions = project.versions()
+    if not versions:
+        say(f"no models in {project.workspace.registry}; `mlops-ray run CONFIG` registers one")
     if as_json:
         emit_json("models", {"versions": [asdict(version) for version in versions]})
         return OK

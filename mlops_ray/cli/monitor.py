@@ -20,7 +20,9 @@ from mlops_ray.cli.output import emit_json, say, show_table
 
 __all__ = ["app"]
 
-app = typer.Typer(help="Compare live data with the profile in a model's manifest.")
+app = typer.Typer(
+    help="Compare live data with the profile in a model's manifest.", no_args_is_help=True
+)
 
 
 @app.callback()

@@ -64,7 +64,9 @@ def describe_run(outcome: Any) -> None:  # noqa: ANN401 - mlops_ray.Run, which i
     say("")
     say(f"run        {outcome.run_id}  {outcome.state}  ({outcome.wall_s:.1f} s)")
     say(f"spec_id    {outcome.spec_id}")
-    say(f"result_id  {outcome.result_id}")
+    say(f"result_id  {outcome.result_id or '-'}")
+    if outcome.envelope.error:
+        say(f"error      {outcome.envelope.error.message}")
     for name, value in sorted(outcome.metrics.items()):
         say(f"test       {name} = {value:.6g}")
     for gate in outcome.gates:

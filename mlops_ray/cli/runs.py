@@ -20,7 +20,10 @@ app = typer.Typer(help="List runs, show one, read its log.", no_args_is_help=Tru
 @app.command("ls")
 def ls(store: StoreOption = None, as_json: AsJson = False) -> int:
     """List runs, newest last, with state and test metrics."""
-    rows = mlops_ray.Project(store=store).runs()
+    project = mlops_ray.Project(store=store)
+    rows = project.runs()
+    if not rows:
+        say(f"no runs in {project.workspace.store_root}; `mlops-ray run CONFIG` makes one")
     if as_json:
         emit_json("runs", {"runs": [asdict(row) for row in rows]})
         return OK

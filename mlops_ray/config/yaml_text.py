@@ -85,7 +85,11 @@ def read_yaml(path: Path) -> YamlDocument:
         raise ConfigError("not valid YAML", _first_line(error), where=Where(name)) from error
     if not isinstance(value, dict):
         raise ConfigError(
-            "a pipeline file is one mapping", type(value).__name__, where=Where(name, 1, 1)
+            "a pipeline file is one mapping",
+            type(value).__name__,
+            "version: 1, name: ..., data: ...",
+            "`mlops-ray init` makes one that works",
+            Where(name, 1, 1),
         )
     places: dict[_Path, tuple[int, int]] = {}
     _collect(node, (), places)
@@ -100,7 +104,8 @@ def _text(path: Path) -> str:
         hint = "give the path of a pipeline file, or make one with `mlops-ray init`"
         raise ConfigError("config not found", hint=hint, where=where) from None
     except OSError as error:
-        raise ConfigError("config cannot be read", str(error.strerror), where=where) from error
+        hint = "give the path of a pipeline file"
+        raise ConfigError("config cannot be read", str(error.strerror), "", hint, where) from error
     if len(data) > _MAX_BYTES:
         raise ConfigError(
             "config is too large", f"{len(data)} bytes", f"at most {_MAX_BYTES}", where=where
@@ -108,7 +113,8 @@ def _text(path: Path) -> str:
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise ConfigError("config is not UTF-8", f"byte {error.start}", where=where) from error
+        got, hint = f"byte {error.start}", "give a YAML file; data and models are no config"
+        raise ConfigError("config is not UTF-8", got, "", hint, where) from error
 
 
 def _override(value: dict[str, Any], text: str) -> str:
@@ -129,7 +135,11 @@ def _override(value: dict[str, Any], text: str) -> str:
                 where=Where("--set", key=key),
             )
         target = child
-    target[last] = YAML(typ="safe", pure=True).load(written)
+    try:
+        target[last] = YAML(typ="safe", pure=True).load(written)
+    except YAMLError as error:
+        place, hint = Where("--set", key=key), "put the value in quotes, or close what is open"
+        raise ConfigError("not valid YAML", repr(written), "", hint, place) from error
     return key
 
 

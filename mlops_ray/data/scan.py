@@ -109,7 +109,11 @@ def scan(units: Sequence[Unit], plan: ScanPlan, unit_map: UnitMap) -> Scan:
         tallies[group] = reduce(
             RowTally.__add__, (RowTally.from_json(part["tally"]) for part in parts)
         )
-    return Scan(plan.schema, profiles, tallies)
+    found = Scan(plan.schema, profiles, tallies)
+    if not found.n_rows:
+        got = f"0 rows in {len(units)} row groups or files"
+        raise SourceError("the input files hold no rows", got, "at least 1")
+    return found
 
 
 def scan_unit(plan: ScanPlan, unit: Unit) -> bytes:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from filelock import FileLock, Timeout
 
-from mlops_ray.errors import ManifestError, NotFoundError
+from mlops_ray.errors import ManifestError, NotFoundError, StoreError
 from mlops_ray.manifest.canonical import canonical_bytes, from_canonical
 from mlops_ray.manifest.envelope import Envelope, State
 from mlops_ray.storage import Workspace, write_atomically
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["RunRecord", "find_run", "list_runs", "new_run"]
 
 _RUN_ID: Final = re.compile(r"\d{8}t\d{6}-[0-9a-f]{6}")
+# Another process that looks at the same run holds its lock for a moment.
+_GLANCE_S: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,7 @@ class RunRecord:
             return self.envelope().state
         lock = self.lock()
         try:
-            with lock.acquire(blocking=False):
+            with lock.acquire(timeout=_GLANCE_S, poll_interval=_GLANCE_S / 10):
                 return "interrupted"
         except Timeout:
             return "running"
@@ -107,7 +109,15 @@ def new_run(workspace: Workspace) -> RunRecord:
     """Make the folder of a new run under a short id that sorts by time."""
     moment = datetime.now(UTC).strftime("%Y%m%dt%H%M%S")
     record = RunRecord(workspace, f"{moment}-{secrets.token_hex(3)}")
-    record.folder.mkdir(parents=True)
+    try:
+        record.folder.mkdir(parents=True)
+    except OSError as error:
+        raise StoreError(
+            f"no run can be recorded in {workspace.store_root}",
+            error.strerror or str(error),
+            "a folder that can be written to",
+            "choose another with --store or MLOPS_RAY_STORE",
+        ) from error
     return record
 
 
@@ -132,6 +142,7 @@ def find_run(workspace: Workspace, name: str) -> RunRecord:
     known = ", ".join(record.run_id for record in runs[-3:]) or "none"
     raise NotFoundError(
         f"{len(fitting)} runs fit {name!r}" if fitting else f"there is no run {name!r}",
-        f"store {workspace.store_root.name} holds {len(runs)} runs, newest: {known}",
-        hint="see `mlops-ray runs ls`, or name the store with --store",
+        f"{len(runs)} runs in {workspace.store_root}, newest: {known}",
+        "a run id, its beginning, or 'latest'",
+        "see `mlops-ray runs ls`, or name the store with --store",
     )

@@ -28,6 +28,7 @@ __all__ = ["IN_PROCESS_BELOW_BYTES", "Pipeline"]
 
 # Below it Ray Data's fixed cost of some seconds would be most of the time; answers are the same.
 IN_PROCESS_BELOW_BYTES: Final = 256 * 2**20
+_LOCK_TIMEOUT_S: Final = 10.0  # Nobody else wants it; who lists runs holds it for a moment.
 _THRESHOLD_VARIABLE: Final = "MLOPS_RAY_IN_PROCESS_BELOW_BYTES"
 
 
@@ -95,7 +96,7 @@ class Pipeline:
         self.project.workspace.prepare()
         with ExitStack() as stack:
             record = new_run(self.project.workspace)
-            stack.enter_context(record.lock().acquire(blocking=False))
+            stack.enter_context(record.lock().acquire(timeout=_LOCK_TIMEOUT_S))
             log = stack.enter_context(RunLog(record.log_path))
             listener = LoggedProgress(log, progress or SilentProgress())
             stack.callback(listener.close)

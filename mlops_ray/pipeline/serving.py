@@ -11,7 +11,7 @@ from mlops_ray.manifest import find_run
 from mlops_ray.models.bundle import GOLDEN_FILE, load_bundle
 from mlops_ray.models.golden import golden_records
 from mlops_ray.pipeline.run import load_run
-from mlops_ray.runtime.cluster import connect
+from mlops_ray.runtime.cluster import connect, named_cluster
 from mlops_ray.serve.deployment import endpoint_status, start_endpoint, undeploy
 from mlops_ray.serve.identity import Identity
 from mlops_ray.serve.port import check_port, free_port
@@ -97,14 +97,14 @@ def deploy(
     """
     version = registry.resolve(reference)
     quiet_ray_loggers()
-    with connect(address or "auto"):
+    with connect(named_cluster(address)):
         return _started(workspace, registry, version, host, port, actor)
 
 
 def status(address: str | None) -> dict[str, Any]:
     """What a running cluster serves; the content of ``mlops-ray/status/v1``."""
     quiet_ray_loggers()
-    with connect(address or "auto"):
+    with connect(named_cluster(address)):
         found = endpoint_status()
     if found is None:
         return {"model": None, "status": "NOTHING_DEPLOYED"}
@@ -114,7 +114,7 @@ def status(address: str | None) -> dict[str, Any]:
 def take_down(address: str | None) -> str | None:
     """Take the endpoint off a running cluster; returns the model's name, None if none was there."""
     quiet_ray_loggers()
-    with connect(address or "auto"):
+    with connect(named_cluster(address)):
         found = endpoint_status()
         if found is None:
             return None

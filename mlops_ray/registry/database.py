@@ -26,6 +26,7 @@ __all__ = ["Database"]
 
 _BUSY_TIMEOUT_S: Final = 30.0
 _IS_WRITE: Final = "mlops_ray_write"
+_HINT: Final = "name the file of a registry, or a new one, with --registry or MLOPS_RAY_REGISTRY"
 
 
 class Database:
@@ -82,7 +83,7 @@ class Database:
             raise BusyError(f"registry {self.path} is being made by another process") from error
         except OSError as error:
             raise RegistryError(
-                f"registry {self.path} cannot be opened", str(error.strerror or error)
+                f"registry {self.path} cannot be opened", str(error.strerror or error), hint=_HINT
             ) from error
         self._is_ready = True
 
@@ -96,9 +97,12 @@ class Database:
                     f"registry {self.path} is locked by another process",
                     hint="try again in a moment",
                 ) from error
-            raise RegistryError(f"registry {self.path} cannot be used", str(error.orig)) from error
+            raise self._refusal(error) from error
         except DatabaseError as error:
-            raise RegistryError(f"registry {self.path} refuses", str(error.orig)) from error
+            raise self._refusal(error) from error
+
+    def _refusal(self, error: DatabaseError) -> RegistryError:
+        return RegistryError(f"registry {self.path} cannot be used", str(error.orig), hint=_HINT)
 
 
 def _path_of(location: str | Path) -> Path:

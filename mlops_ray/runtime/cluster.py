@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["Cluster", "connect"]
+__all__ = ["Cluster", "connect", "named_cluster"]
 
 _ADDRESS_VARIABLE: Final = "RAY_ADDRESS"
 
@@ -94,6 +94,29 @@ def connect(
         else:
             _join(target, num_cpus, code_bundle, cleanup)
         yield _describe(is_own=target == "local", ray_start_s=time.monotonic() - started)
+
+
+def named_cluster(address: str | None) -> str:
+    """The running cluster that is meant, for `connect`; none is joined unasked.
+
+    Args:
+        address: What the caller gave; else ``RAY_ADDRESS``, else the cluster that this process is
+            connected to.
+
+    Raises:
+        ConfigError: None of them names one.
+    """
+    if ray.is_initialized():
+        return address or "auto"
+    named = address or os.environ.get(_ADDRESS_VARIABLE)
+    if not named or named == "local":
+        raise ConfigError(
+            "this command works on a running cluster, and none is named",
+            wanted="--address HOST:PORT, or RAY_ADDRESS",
+            hint="--address auto takes one that runs on this machine; "
+            "`mlops-ray serve` needs no cluster",
+        )
+    return named
 
 
 def _start(num_cpus: int | None, cleanup: ExitStack) -> None:

@@ -96,6 +96,11 @@ class _Collector(tune.Callback):
         self._on_trial = on_trial
         self._records: dict[int, TrialRecord] = {}
 
+    def __getstate__(self) -> dict[str, Any]:
+        # Tune pickles its callbacks for a restore that we never do; the matrices and a listener
+        # that draws on a terminal have no place there.
+        return {}
+
     def on_trial_complete(
         self,
         iteration: int,  # noqa: ARG002 - Tune's signature

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 
 from mlops_ray.errors import PortInUseError
@@ -25,10 +26,13 @@ def check_port(port: int, host: str = "127.0.0.1") -> None:
     try:
         _bound(host, port).close()
     except (OSError, OverflowError) as error:
+        is_taken = getattr(error, "errno", None) == errno.EADDRINUSE
         raise PortInUseError(
             f"port {port} on {host} cannot be used",
-            port_holder(port) or str(getattr(error, "strerror", None) or error),
-            hint="choose another with --port, or let --port 0 find a free one",
+            (is_taken and port_holder(port)) or str(getattr(error, "strerror", None) or error),
+            hint="choose another with --port, or let --port 0 find a free one"
+            if is_taken
+            else "give --host an address of this machine, and --port a port you may use",
         ) from error
 
 

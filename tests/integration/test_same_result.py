@@ -47,13 +47,11 @@ def test_ray_did_the_work(case):
     assert case.run.envelope.cluster == {"cpus": 2, "nodes": 1, "is_own": False}
 
 
-def test_trials_and_fits_in_this_process_give_what_ray_workers_give(case):
-    kind = case.run.spec.data.inputs[0].format
+def test_trials_and_fits_in_this_process_give_what_ray_workers_gave(binary, bench):
+    here = bench.run(binary.config, binary.table)
 
-    here = case.bench.run(case.config, case.table, kind=kind)
-
-    assert here.run.spec_id == case.run.spec_id
-    assert here.run.result_id == case.run.result_id
+    assert here.run.spec_id == binary.run.spec_id
+    assert here.run.result_id == binary.run.result_id
 
 
 def test_one_cpu_in_another_process_gives_what_two_gave(binary, clean_environment):

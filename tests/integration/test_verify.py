@@ -41,7 +41,7 @@ def test_every_object_of_a_whole_run_is_looked_at(copy):
 
     run = copy.run()
     assert outcome.is_ok
-    assert outcome.n_objects == len(_paths(copy)) > 20
+    assert outcome.n_objects == len(_paths(copy)) >= 18
     listed = {fact.sha256 for fact in run.envelope.objects}
     assert set(_paths(copy)) == listed | {run.record.envelope_digest()}
     roles = {fact.role for fact in run.envelope.objects}
@@ -102,17 +102,21 @@ def test_two_objects_in_each_others_place_are_both_named(copy):
 
 
 @pytest.mark.parametrize(
-    "content",
-    [b"", b"{", b"\xff\xfe", b"[]", b"{}", b'{"envelope": 7}', b'{"envelope": "sha256:zz"}'],
+    ("content", "named"),
+    [
+        (b"", "sealed.json"),
+        (b"{", "sealed.json"),
+        (b"\xff\xfe", "sealed.json"),
+        (b"[]", "sealed.json"),
+        (b"{}", "sealed.json"),
+        (b'{"envelope": 7}', "sealed.json"),
+        (b'{"envelope": "sha256:zz"}', "sha256:zz"),
+    ],
 )
-def test_a_damaged_pointer_is_named(copy, content):
+def test_a_damaged_pointer_is_named(copy, content, named):
     copy.run().record.pointer_path.write_bytes(content)
 
-    outcome = copy.verify()
-
-    assert not outcome.is_ok
-    (problem,) = outcome.problems
-    assert content == b'{"envelope": "sha256:zz"}' or problem.object == "sealed.json"
+    assert _named(copy) == {named}
 
 
 def test_a_pointer_to_any_other_object_is_found(copy):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import threading
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,13 @@ def test_records_equal_those_of_trials_run_in_this_process(make_task):
     task = make_task(params={"n_estimators": 5, "subsample": 0.5})
     seen = []
 
-    records = run_search(task, PARAMS, seen.append)
+    lock = threading.RLock()  # A listener need not be picklable: a display on a terminal is not.
+
+    def listen(record):
+        with lock:
+            seen.append(record)
+
+    records = run_search(task, PARAMS, listen)
 
     here = [fit_trial(task, index, params) for index, params in enumerate(PARAMS)]
     assert trial_table(records) == trial_table(here)
