@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mlops_ray.pipeline.init_project import init_project
     from mlops_ray.pipeline.pipeline import Pipeline
     from mlops_ray.pipeline.project import Project
+    from mlops_ray.pipeline.records import Records
     from mlops_ray.pipeline.run import Run
     from mlops_ray.pipeline.serving import Endpoint
     from mlops_ray.registry import Registry
@@ -34,6 +35,7 @@ __all__ = [
     "Pipeline",
     "Predictor",
     "Project",
+    "Records",
     "Registry",
     "Run",
     "exit_code",
@@ -48,6 +50,7 @@ _HOME = {
     "Pipeline": "mlops_ray.pipeline.pipeline",
     "Predictor": "mlops_ray.models.predictor",
     "Project": "mlops_ray.pipeline.project",
+    "Records": "mlops_ray.pipeline.records",
     "Registry": "mlops_ray.registry",
     "Run": "mlops_ray.pipeline.run",
     "exit_code": "mlops_ray.cli.exit_codes",

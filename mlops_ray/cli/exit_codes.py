@@ -27,13 +27,23 @@ from mlops_ray.errors import (
     UnstableModelError,
 )
 
-__all__ = ["BUG", "INTERRUPTED", "LOOKED_AND_FOUND", "OK", "REJECTED", "USAGE", "exit_code"]
+__all__ = [
+    "BUG",
+    "INTERRUPTED",
+    "IO_ERROR",
+    "LOOKED_AND_FOUND",
+    "OK",
+    "REJECTED",
+    "USAGE",
+    "exit_code",
+]
 
 OK: Final = 0
 BUG: Final = 1
 USAGE: Final = 2
 REJECTED: Final = 3
 LOOKED_AND_FOUND: Final = 4
+IO_ERROR: Final = 74
 INTERRUPTED: Final = 130
 
 # The first class that fits decides, so leaves stand before their parents.
@@ -54,8 +64,8 @@ _CODES: Final[tuple[tuple[type[MlopsRayError], int], ...]] = (
     (MonitorError, 65),
     (ClusterError, 69),
     (ServeError, 69),
-    (StoreError, 74),
-    (RegistryError, 74),
+    (StoreError, IO_ERROR),
+    (RegistryError, IO_ERROR),
     (BusyError, 75),
 )
 

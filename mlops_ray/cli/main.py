@@ -6,6 +6,7 @@ command runs, so that ``--help`` stays fast.
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import traceback
@@ -15,7 +16,7 @@ import typer
 from typer.core import TyperGroup
 
 from mlops_ray.cli import endpoint, models, monitor, project, run, runs
-from mlops_ray.cli.exit_codes import BUG, INTERRUPTED, OK, USAGE, exit_code
+from mlops_ray.cli.exit_codes import BUG, INTERRUPTED, IO_ERROR, OK, USAGE, exit_code
 from mlops_ray.cli.output import (
     emit_json,
     error_content,
@@ -86,7 +87,13 @@ def main() -> NoReturn:
     signal.signal(signal.SIGTERM, _interrupt)
     if is_json_wanted():
         reserve_stdout()
-    sys.exit(_outcome())
+    status = _outcome()
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:  # Whoever read the output has left, as `head` does.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        status = status or IO_ERROR
+    sys.exit(status)
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
@@ -101,14 +108,20 @@ def _outcome() -> int:
         _report(error)
         return exit_code(error)
     except (KeyboardInterrupt, typer.Abort):
-        say("interrupted")
-        _emit_error("interrupted", _INTERRUPTED)
-        return INTERRUPTED
+        return _interrupted()
     except typer.Exit as ended:
         return ended.exit_code
     except Exception as error:  # noqa: BLE001 - the last line of defence
         return _unforeseen(error)
+    if status == INTERRUPTED:  # What typer makes of Ctrl-C.
+        return _interrupted()
     return status if isinstance(status, int) else OK
+
+
+def _interrupted() -> int:
+    say("interrupted")
+    _emit_error("interrupted", _INTERRUPTED)
+    return INTERRUPTED
 
 
 def _unforeseen(error: Exception) -> int:

@@ -28,10 +28,10 @@ app = typer.Typer(help="List, show and promote model versions.", no_args_is_help
 @app.command("ls")
 def ls(registry: RegistryOption = None, as_json: AsJson = False) -> int:
     """List models with their versions and aliases."""
-    project = mlops_ray.Project(registry=registry)
-    versions = project.versions()
+    records = mlops_ray.Records(registry=registry)
+    versions = records.versions()
     if not versions:
-        say(f"no models in {project.workspace.registry}; `mlops-ray run CONFIG` registers one")
+        say(f"no models in {records.workspace.registry}; `mlops-ray run CONFIG` registers one")
     if as_json:
         emit_json("models", {"versions": [asdict(version) for version in versions]})
         return OK
@@ -48,7 +48,7 @@ def ls(registry: RegistryOption = None, as_json: AsJson = False) -> int:
 @app.command("show")
 def show(model: ModelRef, registry: RegistryOption = None, as_json: AsJson = False) -> int:
     """Show one version: metrics, gates, aliases, and the run that made it."""
-    version = mlops_ray.Project(registry=registry).version(model)
+    version = mlops_ray.Records(registry=registry).version(model)
     if as_json:
         emit_json("model", asdict(version))
         return OK
@@ -66,8 +66,8 @@ def register(
     as_json: AsJson = False,
 ) -> int:
     """Register the bundle of a sealed run; the same bundle again gives the same version."""
-    project = mlops_ray.Project(store=store, registry=registry)
-    version = project.register(run, alias=alias)
+    records = mlops_ray.Records(store=store, registry=registry)
+    version = records.register(run, alias=alias)
     if as_json:
         emit_json("model", asdict(version))
     else:
@@ -83,7 +83,7 @@ def promote(
     as_json: AsJson = False,
 ) -> int:
     """Point an alias at a version whose gates passed; the move is an event in the history."""
-    promotion = mlops_ray.Project(registry=registry).promote(model, alias)
+    promotion = mlops_ray.Records(registry=registry).promote(model, alias)
     if as_json:
         emit_json("promotion", asdict(promotion))
     else:
@@ -100,7 +100,7 @@ def history(
     as_json: AsJson = False,
 ) -> int:
     """Print every registration and promotion of a model, oldest first."""
-    events = mlops_ray.Project(registry=registry).history(model)
+    events = mlops_ray.Records(registry=registry).history(model)
     if as_json:
         emit_json("history", {"events": [asdict(event) for event in events]})
         return OK

@@ -20,10 +20,10 @@ app = typer.Typer(help="List runs, show one, read its log.", no_args_is_help=Tru
 @app.command("ls")
 def ls(store: StoreOption = None, as_json: AsJson = False) -> int:
     """List runs, newest last, with state and test metrics."""
-    project = mlops_ray.Project(store=store)
-    rows = project.runs()
+    records = mlops_ray.Records(store=store)
+    rows = records.runs()
     if not rows:
-        say(f"no runs in {project.workspace.store_root}; `mlops-ray run CONFIG` makes one")
+        say(f"no runs in {records.workspace.store_root}; `mlops-ray run CONFIG` makes one")
     if as_json:
         emit_json("runs", {"runs": [asdict(row) for row in rows]})
         return OK
@@ -40,7 +40,7 @@ def ls(store: StoreOption = None, as_json: AsJson = False) -> int:
 @app.command("show")
 def show(run: RunName, store: StoreOption = None, as_json: AsJson = False) -> int:
     """Show one run: what was asked, what came out, under which circumstances."""
-    found = mlops_ray.Project(store=store).run(run)
+    found = mlops_ray.Records(store=store).run(run)
     if as_json:
         emit_json("run", found.to_json())
         return OK
@@ -55,7 +55,7 @@ def show(run: RunName, store: StoreOption = None, as_json: AsJson = False) -> in
 @app.command("logs")
 def logs(run: RunName, store: StoreOption = None, as_json: AsJson = False) -> int:
     """Print the log of a run, also while it runs or after it died."""
-    lines = mlops_ray.Project(store=store).log(run)
+    lines = mlops_ray.Records(store=store).log(run)
     if as_json:
         emit_json("log", {"lines": lines})
         return OK
@@ -72,7 +72,7 @@ def verify(run: RunName, store: StoreOption = None, as_json: AsJson = False) -> 
 
     Ends with 0 when all is well, 4 when something is not.
     """
-    outcome = mlops_ray.Project(store=store).verify(run)
+    outcome = mlops_ray.Records(store=store).verify(run)
     problems = [
         {"object": p.object, "role": p.role, "expected": p.expected, "got": p.got}
         for p in outcome.problems

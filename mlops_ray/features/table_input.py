@@ -55,8 +55,8 @@ def _column(item: FeatureInput, table: pa.Table) -> pa.ChunkedArray:
     if item.column not in table.column_names:
         near = get_close_matches(item.column, table.column_names, n=1)
         hint = f"did you mean {near[0]!r}?" if near else "the model was trained with this column"
-        found = f"{len(table.column_names)} other columns"
-        raise ColumnError("no such column in the table", found, item.dtype, hint, where)
+        others = f"{len(table.column_names)} other columns"
+        raise ColumnError("no such column in the table", others, item.dtype, hint, where)
     column = table.column(item.column)
     try:
         found = logical_type(column.type)

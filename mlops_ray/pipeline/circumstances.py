@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops_ray.manifest import Envelope, ErrorFacts, StageFacts, State
-from mlops_ray.pipeline.project import actor
+from mlops_ray.pipeline.records import actor
 from mlops_ray.runtime.environment import git_facts, platform_facts
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from mlops_ray.errors import ConfigError
 from mlops_ray.manifest import RunRecord, new_run
 from mlops_ray.pipeline.attempt import Attempt, Means
 from mlops_ray.pipeline.circumstances import Circumstances
-from mlops_ray.pipeline.project import Project, register_run
+from mlops_ray.pipeline.project import Project
+from mlops_ray.pipeline.records import register_run
 from mlops_ray.pipeline.resolve import Resolved, resolve
 from mlops_ray.pipeline.run import Run, load_run
 from mlops_ray.pipeline.upload import check_outlives_upload

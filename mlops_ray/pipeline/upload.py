@@ -35,18 +35,19 @@ def check_outlives_upload(workspace: Workspace, source: str, root: Path) -> None
     upload = upload_folder()
     if upload is None:
         return
-    if workspace.store_root.is_relative_to(upload):
+    if _lies_in(upload, workspace.store_root):
         raise ConfigError(
             "the store lies in the job's upload and would be deleted with it",
             hint="set MLOPS_RAY_STORE to an absolute folder that all nodes share, for example by "
             '--runtime-env-json \'{"env_vars": {"MLOPS_RAY_STORE": "/mnt/mlops/store"}}\'',
         )
-    if "://" not in workspace.registry and Path(workspace.registry).is_relative_to(upload):
+    registry = _registry_file(workspace.registry)
+    if registry is not None and _lies_in(upload, Path(registry)):
         raise ConfigError(
             "the registry lies in the job's upload and would be deleted with it",
             hint="set MLOPS_RAY_REGISTRY to an absolute path or a database URL",
         )
-    if "://" not in source and not is_bundled(source) and (root / source).is_relative_to(upload):
+    if "://" not in source and not is_bundled(source) and _lies_in(upload, root / source):
         raise SourceError(
             "the data lie in the job's upload and would be deleted with it",
             repr(source),
@@ -55,3 +56,16 @@ def check_outlives_upload(workspace: Workspace, source: str, root: Path) -> None
             "(s3:// paths are refused until the store speaks S3)",
             Where(key="data.source"),
         )
+
+
+def _lies_in(upload: Path, place: Path) -> bool:
+    """Whether a place is in the upload in the end, after all links and dots."""
+    return place.expanduser().resolve().is_relative_to(upload.resolve())
+
+
+def _registry_file(registry: str) -> str | None:
+    """The file of a registry given as a path or an SQLite URL; None where it is a server."""
+    scheme, mark, path = registry.partition(":///")
+    if mark and scheme.startswith("sqlite"):
+        return path.partition("?")[0]
+    return None if "://" in registry else registry

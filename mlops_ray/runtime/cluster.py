@@ -16,7 +16,9 @@ import json
 import logging
 import os
 import re
+import shlex
 import signal
+import sys
 import threading
 import time
 from contextlib import ExitStack, contextmanager
@@ -131,6 +133,9 @@ def _start(num_cpus: int | None, cleanup: ExitStack) -> None:
         # Who sets RAY_TMPDIR wants sessions and their logs to lie there and to stay.
         "_temp_dir": None if os.environ.get("RAY_TMPDIR") else str(folder),
     }
+    interpreter = shlex.quote(sys.executable)
+    if interpreter != sys.executable:  # Ray hands it to a shell as it is.
+        options["runtime_env"] = {"py_executable": interpreter}
     _initialise(
         "a local Ray cluster cannot be started",
         "'mlops-ray doctor' checks memory, disk and shared memory",
@@ -171,6 +176,10 @@ def _own_sigterm_handler() -> Iterator[None]:
     handler = signal.getsignal(signal.SIGTERM)
     try:
         yield
+    except SystemExit as ended:
+        if ended.code == signal.SIGTERM and callable(handler):
+            handler(signal.SIGTERM, None)  # The signal came while Ray's handler was in place.
+        raise
     finally:
         is_main = threading.current_thread() is threading.main_thread()
         if is_main and callable(handler):  # Without one, Ray's is better than none.

@@ -8,7 +8,6 @@ trial. So the records are the same for one CPU and for many, in whatever order t
 from __future__ import annotations
 
 import logging
-import os
 import tempfile
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
@@ -17,6 +16,7 @@ import ray
 from ray import tune
 
 from mlops_ray.errors import ClusterError
+from mlops_ray.runtime.ray_settings import scoped_environment
 from mlops_ray.runtime.resources import check_threads
 from mlops_ray.search.objective import SearchTask, trial_seed
 from mlops_ray.search.trainable import INDEX_KEY, RECORD_KEY, SearchTrainable
@@ -31,11 +31,17 @@ __all__ = ["run_search"]
 
 # Only the death of a worker process counts here; errors of a fit never reach Tune.
 _RESTARTS: Final = 2
-_TUNE_ENVIRONMENT: Final = {
+_TUNE_ENVIRONMENT: Final[dict[str, str | None]] = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # No files a trial.
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C ends the run instead of cutting the search.
     "RAY_CHDIR_TO_TRIAL_DIR": "0",  # Workers keep their folder.
     "RAY_AIR_NEW_OUTPUT": "0",  # The new reporter writes to stdout even where it is told not to.
+    # Tune puts these into its actors' runtime environment, which Ray writes into its logs; trials
+    # read nothing but the object store.
+    "AWS_ACCESS_KEY_ID": None,
+    "AWS_SECRET_ACCESS_KEY": None,
+    "AWS_SECURITY_TOKEN": None,
+    "AWS_SESSION_TOKEN": None,
 }
 
 
@@ -151,15 +157,9 @@ def _quiet_tune() -> Iterator[None]:
     """Tune as a library: its settings in the environment, its complaints of missing files off."""
     logger = logging.getLogger("ray.tune")
     level = logger.level
-    before = {name: os.environ.get(name) for name in _TUNE_ENVIRONMENT}
     logger.setLevel(logging.ERROR)
-    os.environ.update(_TUNE_ENVIRONMENT)
     try:
-        yield
+        with scoped_environment(_TUNE_ENVIRONMENT):
+            yield
     finally:
         logger.setLevel(level)
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value

@@ -131,8 +131,16 @@ class Started:
                 continue
         return found
 
+    def await_processes(self, least: int) -> None:
+        """Return once the family has that many members."""
+        deadline = time.monotonic() + _TIMEOUT_S
+        while len(self.family()) < least:
+            assert time.monotonic() < deadline
+            assert self.process.poll() is None
+            time.sleep(0.02)
+
     def left_after(self, timeout_s: float) -> list[str]:
-        """Processes of the family that still live when the time is over; [] as soon as none does."""
+        """What still lives when the time is over; [] as soon as nothing does."""
         deadline = time.monotonic() + timeout_s
         while (living := self.family()) and time.monotonic() < deadline:
             psutil.wait_procs(living, timeout=0.5)

@@ -78,6 +78,14 @@ def test_no_units_are_refused():
         scan([], ScanPlan({"x": "float"}, None), map_in_process)
 
 
+def test_files_without_rows_are_refused_and_one_beside_others_is_not(write_parquet):
+    empty, full = write_parquet("a.parquet", TABLE.slice(0, 0)), write_parquet("b.parquet", TABLE)
+
+    assert scanned(empty, full).fingerprint == scanned(full).fingerprint
+    with pytest.raises(SourceError, match="no rows: got 0 rows in"):
+        scanned(empty)
+
+
 def test_the_census_scans_whole(census):
     found = scanned(*find_files(str(census), census), split=None)
 

@@ -8,7 +8,11 @@ envelopes; it is printed at the end of the session, so that a log of CI shows th
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
+import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -302,7 +306,9 @@ _LEDGER = pytest.StashKey[list[str]]()
 
 @pytest.fixture(scope="session")
 def new_bench(
-    tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config, ray_cluster: None
+    tmp_path_factory: pytest.TempPathFactory,
+    pytestconfig: pytest.Config,
+    ray_cluster: None,  # noqa: ARG001 - runs on it
 ) -> Callable[[], Bench]:
     """Makes an empty project, on the session's cluster."""
     ledger = pytestconfig.stash.setdefault(_LEDGER, [])
@@ -355,6 +361,50 @@ class _Tables:
     parts_of = staticmethod(parts_of)
     changed = staticmethod(changed)
     UNSEEN = UNSEEN
+
+
+@dataclass(frozen=True)
+class Process:
+    """`mlops-ray run` in a process of its own, with a cluster of one CPU, and what it left.
+
+    Attributes:
+        done: The ended process.
+        store: Its store.
+        ray_folder: Where Ray kept its session, logs and all.
+        secret: What stood in its environment and may be nowhere else.
+    """
+
+    done: subprocess.CompletedProcess[str]
+    store: Path
+    ray_folder: Path
+    secret: str
+
+
+@pytest.fixture(scope="session")
+def one_cpu(pair_of: Callable[[str], Pair]) -> Iterator[Process]:
+    """The case of XGBoost on one CPU, read by Ray Data."""
+    pair, secret = pair_of("xgboost"), "s3cr3t-" + "7f" * 12
+    pair.bench.write(pair.table)
+    store = pair.bench.fresh_store()
+    command = [sys.executable, "-m", "mlops_ray", "run", str(pair.bench.save(pair.config))]
+    options = ["--num-cpus", "1", "--json", "--store", str(store)]
+    with tempfile.TemporaryDirectory(prefix="mr", dir="/tmp") as folder:  # Ray wants short paths.
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("MLOPS_RAY_")}
+        done = subprocess.run(
+            [*command, *options, "--registry", str(store.with_suffix(".db"))],
+            env={
+                **environment,
+                "MLOPS_RAY_IN_PROCESS_BELOW_BYTES": "0",
+                "RAY_TMPDIR": folder,
+                "AWS_SECRET_ACCESS_KEY": secret,
+                "DATABASE_URL": f"postgresql://ann:{secret}@db/models",
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=240,
+        )
+        yield Process(done, store, Path(folder), secret)
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Iterator[None] | None:

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.ray
 
 
 @pytest.fixture(params=[0, None], ids=["ray_data", "driver"])
-def refused(request, bench, tables):
+def refused(request, bench):
     """Runs a pipeline that has to fail; returns the error and the project."""
 
     def run(config, table=None):
@@ -139,7 +139,14 @@ def test_a_step_that_does_not_fit_the_type(refused, tables):
 
     error, project = refused(config, tables.homes())
 
-    _is(error, ColumnError, 65, r"pipeline\.yaml:1:\d+: features", "'city'", "on a column of type string")
+    _is(
+        error,
+        ColumnError,
+        65,
+        r"pipeline\.yaml:1:\d+: features",
+        "'city'",
+        "on a column of type string",
+    )
     _nothing_kept(project)
 
 

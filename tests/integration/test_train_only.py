@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+
+from mlops_ray.data.scan import scan
+from mlops_ray.pipeline import data_stages
 
 pytestmark = pytest.mark.ray
 
@@ -50,3 +55,21 @@ def test_one_changed_validation_row_changes_trials_but_no_statistics(binary, ben
     assert other.outputs("features")["state"] == binary.outputs("features")["state"]
     assert other.outputs("features")["train"] == binary.outputs("features")["train"]
     assert other.outputs("search") != binary.outputs("search")
+
+
+def _leaky(units, plan, unit_map):
+    """A pass whose training statistics have seen the test rows."""
+    found = scan(units, plan, unit_map)
+    seen = found.profiles["train"].merge(found.profiles["test"])
+    return replace(found, profiles={**found.profiles, "train": seen})
+
+
+def test_statistics_that_had_seen_test_rows_would_be_noticed(binary, bench, tables, monkeypatch):
+    test = np.flatnonzero(tables.parts_of(binary.table, binary.config) == "test")
+    monkeypatch.setattr(data_stages, "scan", _leaky)
+
+    plain = bench.run(binary.config, binary.table)
+    other = bench.run(binary.config, _absurd(tables, binary.table, test))
+
+    assert other.outputs("features")["state"] != plain.outputs("features")["state"]
+    assert other.run.result.model.bundle != plain.run.result.model.bundle

@@ -25,7 +25,7 @@ signal.signal(signal.SIGTERM, mine)
 
 def facts():
     names = ("OMP_NUM_THREADS", "PYTHONHASHSEED", "RAY_AUTH_MODE", "RAY_ADDRESS")
-    return {name: os.environ.get(name) for name in names}
+    return {"python": sys.executable} | {name: os.environ.get(name) for name in names}
 
 with connect("local", num_cpus=1) as cluster:
     token = os.environ["RAY_AUTH_TOKEN_PATH"]
@@ -58,7 +58,15 @@ def wait_until_gone(folder, timeout_s=30.0):
 
 
 @pytest.fixture
-def own_cluster(tmp_path):
+def python(tmp_path):
+    """This interpreter by a path that a shell would take for two."""
+    (tmp_path / "a folder").mkdir()
+    (tmp_path / "a folder" / "venv").symlink_to(sys.prefix)
+    return str(tmp_path / "a folder" / "venv" / "bin" / "python")
+
+
+@pytest.fixture
+def own_cluster(tmp_path, python):
     """A running program with a cluster of its own, and what it found."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("RAY_AUTH")}
     environment |= {
@@ -67,7 +75,7 @@ def own_cluster(tmp_path):
         "RAY_ADDRESS": "127.0.0.1:1",
     }
     with subprocess.Popen(
-        [sys.executable, "-c", OWN_CLUSTER],
+        [python, "-c", OWN_CLUSTER],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=environment,
@@ -80,7 +88,7 @@ def own_cluster(tmp_path):
 
 @pytest.mark.ray
 @pytest.mark.slow
-def test_a_cluster_of_our_own_is_private_and_ends_with_the_block(own_cluster, tmp_path):
+def test_a_cluster_of_our_own_is_private_and_ends_with_the_block(own_cluster, tmp_path, python):
     program, found = own_cluster
 
     assert found["is_own"]
@@ -90,6 +98,7 @@ def test_a_cluster_of_our_own_is_private_and_ends_with_the_block(own_cluster, tm
     assert found["token_mode"] == 0o600
     assert not (tmp_path / ".ray").exists()
     assert found["worker"] == {
+        "python": python,
         "OMP_NUM_THREADS": "1",
         "PYTHONHASHSEED": "0",
         "RAY_AUTH_MODE": "token",

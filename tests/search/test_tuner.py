@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import ray
+from ray.tune.execution.class_cache import ENV_VARS_TO_PROPAGATE
 
 from mlops_ray.errors import ClusterError, ResourceError
 from mlops_ray.search import tuner
@@ -43,15 +44,28 @@ def test_records_equal_those_of_trials_run_in_this_process(make_task):
 
 @pytest.mark.ray
 @pytest.mark.usefixtures("ray_cluster")
-def test_nothing_of_a_search_stays_behind(make_task):
+def test_nothing_of_a_search_stays_behind(make_task, monkeypatch, tmp_path):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # Other sessions use the system's.
     environment = dict(os.environ)
-    folder = Path(tempfile.gettempdir())
 
     run_search(make_task(), PARAMS[:1])
 
-    assert not list(folder.glob("mlops-ray-search-*"))
+    assert not list(tmp_path.iterdir())
     assert not (Path.home() / "ray_results").exists()
     assert dict(os.environ) == environment
+
+
+def test_no_credential_is_among_what_tune_hands_to_its_actors(monkeypatch):
+    names = [name for name in ENV_VARS_TO_PROPAGATE if name.startswith("AWS")]
+    for name in names:
+        monkeypatch.setenv(name, "s3cr3t")
+
+    with tuner._quiet_tune():
+        inside = [name for name in ENV_VARS_TO_PROPAGATE if os.environ.get(name) == "s3cr3t"]
+
+    assert len(names) == 4
+    assert inside == []
+    assert [os.environ[name] for name in names] == ["s3cr3t"] * 4
 
 
 @pytest.mark.ray

@@ -26,3 +26,10 @@ def test_taken_port_names_its_holder_and_the_way_out():
 def test_port_that_cannot_exist_is_refused(port, host):
     with pytest.raises(PortInUseError, match="cannot be used"):
         check_port(port, host)
+
+
+def test_a_host_of_another_machine_is_not_blamed_on_who_holds_the_port_here():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        with pytest.raises(PortInUseError, match=r"cannot be used: got (?!pid).*--host"):
+            check_port(port, "203.0.113.1")

@@ -1,0 +1,99 @@
+"""A pipeline file against its data, before Ray starts: every mistake with its place."""
+
+from __future__ import annotations
+
+import io
+
+import pyarrow.parquet as pq
+import pytest
+
+from mlops_ray.config.loader import load_config
+from mlops_ray.errors import ColumnError, ConfigError, InvalidConfigError
+from mlops_ray.pipeline.resolve import resolve
+
+TEXT = """\
+version: 1
+name: homes
+objective: {metric: rmse}
+data:
+  source: rows.csv
+  task: regression
+  target: price
+  key: [id]
+split: {test: {share: 0.2}, valid: {share: 0.2}}
+features:
+  - {columns: [area], steps: [standardize]}
+  - {columns: ["*"], steps: [one_hot]}
+model: {family: xgboost, params: {n_estimators: 5}}
+search:
+  space: {max_depth: {int: [2, 4]}}
+"""
+
+
+@pytest.fixture
+def resolved(tmp_path):
+    """Resolves the file above with one text replaced by another."""
+    (tmp_path / "rows.csv").write_text("id,area,price,city\n1,2.5,3.5,Bern\n2,1.5,2.5,Genf\n")
+
+    def run(old="", new=""):
+        assert old in TEXT
+        (tmp_path / "p.yaml").write_text(TEXT.replace(old, new) if old else TEXT)
+        return resolve(load_config(tmp_path / "p.yaml"), tmp_path)
+
+    return run
+
+
+def test_files_schema_and_features_are_found(resolved):
+    found = resolved()
+
+    assert [file.name for file in found.files] == ["rows.csv"]
+    assert found.schema == {"id": "integer", "area": "float", "price": "float", "city": "string"}
+    assert [(spec.column, spec.kind) for spec in found.features] == [
+        ("area", "number"),
+        ("city", "category"),
+    ]
+    assert found.snapshot is None
+    assert found.to_json()["target"] == "price"
+
+
+def test_columns_that_nothing_uses_are_left_out(resolved):
+    found = resolved('  - {columns: ["*"], steps: [one_hot]}\n')
+
+    assert list(found.schema) == ["id", "area", "price"]
+
+
+def test_a_bundled_table_becomes_a_snapshot_of_equal_bytes(tmp_path):
+    text = TEXT.replace("rows.csv", "sklearn:diabetes").replace("price", "target")
+    text = text.replace("[id]", "[row]").replace("[area]", "[bmi]").replace('["*"]', "[sex]")
+    (tmp_path / "p.yaml").write_text(text.replace("one_hot", "standardize"))
+
+    found = [resolve(load_config(tmp_path / "p.yaml"), tmp_path) for _ in range(2)]
+
+    assert [r.files for r in found] == [[], []]
+    assert found[0].snapshot == found[1].snapshot
+    assert pq.read_table(io.BytesIO(found[0].snapshot)).num_rows == 442
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "kind", "message"),
+    [
+        ("target: price", "target: pryce", ColumnError, r"p\.yaml:7:3: data\.target: .*'price'"),
+        ("key: [id]", "key: [id, ide]", ColumnError, r"p\.yaml:8:1\d: data\.key\.1: .*'ide'.*'id'"),
+        ("columns: [area]", "columns: [aera]", ConfigError, r"p\.yaml:11:.*'aera'.*'area'"),
+        ("columns: [area]", "columns: [price]", ConfigError, r"p\.yaml:11:.*'price' is the target"),
+        ("task: regression", "task: binary", InvalidConfigError, r"p\.yaml:\d"),
+        ("max_depth: {int", "max_dept: {int", InvalidConfigError, r"p\.yaml:15:\d+: .*max_depth"),
+        ("n_estimators: 5", "n_estimators: 0", InvalidConfigError, r"p\.yaml:13:\d+: .*n_estim"),
+        ("n_estimators: 5", "seed: 5", InvalidConfigError, r"p\.yaml:13:\d+: .*seed"),
+    ],
+)
+def test_a_mistake_is_told_with_its_place_and_the_nearest_name(resolved, old, new, kind, message):
+    with pytest.raises(kind, match=message):
+        resolved(old, new)
+
+
+def test_all_wrong_parameters_are_told_at_once(resolved):
+    with pytest.raises(InvalidConfigError) as caught:
+        resolved("n_estimators: 5", "n_estimator: 5, gama: 1")
+
+    assert [problem.where.line for problem in caught.value.problems] == [13, 13]
