@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from mlops_ray.data.ray_map import RayDataMap
 from mlops_ray.data.unit_map import map_in_process
@@ -13,23 +14,25 @@ from mlops_ray.errors import MlopsRayError
 from mlops_ray.manifest import ErrorFacts, Result, State
 from mlops_ray.pipeline.context import Context
 from mlops_ray.pipeline.execute import execute
-from mlops_ray.pipeline.freeze import Frozen, freeze
-from mlops_ray.pipeline.objects import ObjectList
 from mlops_ray.pipeline.stage_log import StageLog
 from mlops_ray.runtime.cluster import connect
 from mlops_ray.runtime.code import build_code_bundle
 from mlops_ray.runtime.memory import PeakMemory
 from mlops_ray.runtime.resources import check_threads
+from mlops_ray.runtime.session_folder import session_folder
 from mlops_ray.telemetry import quiet_ray_loggers
 
 if TYPE_CHECKING:
     from mlops_ray.data.unit_map import UnitMap
     from mlops_ray.manifest import RunRecord
     from mlops_ray.pipeline.circumstances import Circumstances
-    from mlops_ray.pipeline.resolve import Resolved
+    from mlops_ray.pipeline.freeze import Frozen
+    from mlops_ray.pipeline.objects import ObjectList
     from mlops_ray.telemetry import LoggedProgress, RunLog
 
 __all__ = ["Attempt", "Means"]
+
+_ABSOLUTE_PATH: Final = re.compile(r"(?<![\w./:])/(?:[^\s'\",:;]*/)*([^\s'\",:;/]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,26 +68,25 @@ class Attempt:
     circumstances: Circumstances
     means: Means
 
-    def run(self, resolved: Resolved) -> None:
-        """Freeze, execute and seal.
+    def run(self, frozen: Frozen, objects: ObjectList) -> None:
+        """Execute a frozen spec and seal what came of it.
 
         Raises:
             MlopsRayError: The run failed; it is sealed in state `failed`.
         """
         self.log.write("run_started", run_id=self.record.run_id)
         self.progress.note(f"run {self.record.run_id}")
-        objects = ObjectList(self.record.workspace.store)
-        frozen = freeze(resolved, objects)
         spec = frozen.spec
         self.record.announce(spec.name, spec.digest, self.circumstances.started_at)
         try:
             result = self._execute(frozen, objects)
         except MlopsRayError as error:
-            self._seal(frozen, objects, "failed", ErrorFacts(code=error.code, message=str(error)))
+            facts = ErrorFacts(code=error.code, message=_without_paths(str(error)))
+            self._seal(frozen, objects, "failed", facts)
             raise
         except Exception as error:
             # Not ours to interpret, but the record must say how the run ended.
-            message = f"{type(error).__name__}: {error}"[:500]
+            message = _without_paths(f"{type(error).__name__}: {error}"[:500])
             self._seal(frozen, objects, "failed", ErrorFacts(code="bug", message=message))
             raise
         self._seal(frozen, objects, *_outcome(result))
@@ -95,8 +97,8 @@ class Attempt:
         means, threads = self.means, frozen.spec.model.threads
         stages = StageLog(frozen.spec.code.tree, self.progress)
         self.circumstances.stages = stages.facts
-        with tempfile.TemporaryDirectory(prefix="mlops-ray-code-") as folder:
-            code = build_code_bundle(Path(folder))
+        with session_folder(Path(tempfile.gettempdir())) as folder:
+            code = build_code_bundle(folder)
             with PeakMemory() as memory, connect(means.address, means.num_cpus, code) as cluster:
                 self.circumstances.cluster_found(cluster)
                 check_threads(threads, cluster.cpus)
@@ -126,6 +128,11 @@ class Attempt:
         log = objects.put_file("log", self.record.log_path)
         envelope = self.circumstances.envelope(frozen.spec, objects, log, state, error)
         self.record.seal(envelope)
+
+
+def _without_paths(message: str) -> str:
+    """A message fit for a record: of an absolute path only the name of the file is kept."""
+    return _ABSOLUTE_PATH.sub(lambda match: match[1], message)
 
 
 def _outcome(result: Result) -> tuple[State, ErrorFacts | None]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["golden_records"]
 
 _QUANTILES: Final = (0.5, 0.0, 1.0, 0.1, 0.25, 0.75, 0.9, 0.4)
+_LARGEST_INT64: Final = 2**63 - 1
 _N_NULLS: Final = 1  # One last record with a null in every column that answers nulls.
 
 
@@ -47,5 +48,6 @@ def _value(field: InputField, column: ColumnProfile, at: int) -> Any:  # noqa: A
         return ranked[at % len(ranked)][0]
     if isinstance(column, NumberProfile):
         value = column.quantile(_QUANTILES[at % len(_QUANTILES)])
-        return round(value) if field.dtype == "int64" else value
+        # As a float the largest int64 is 2^63, one more than the type holds.
+        return min(round(value), _LARGEST_INT64) if field.dtype == "int64" else value
     return None

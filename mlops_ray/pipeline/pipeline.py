@@ -12,6 +12,8 @@ from mlops_ray.errors import ConfigError
 from mlops_ray.manifest import RunRecord, new_run
 from mlops_ray.pipeline.attempt import Attempt, Means
 from mlops_ray.pipeline.circumstances import Circumstances
+from mlops_ray.pipeline.freeze import freeze
+from mlops_ray.pipeline.objects import ObjectList
 from mlops_ray.pipeline.project import Project
 from mlops_ray.pipeline.records import register_run
 from mlops_ray.pipeline.resolve import Resolved, resolve
@@ -95,6 +97,9 @@ class Pipeline:
             check_threads(resolved.loaded.config.model.threads, num_cpus or os.cpu_count() or 1)
         means = Means(num_cpus, address, _threshold_bytes(in_process_below_bytes))
         self.project.workspace.prepare()
+        # Before there is a record: what fails here, such as a file that changes, was never a run.
+        objects = ObjectList(self.project.workspace.store)
+        frozen = freeze(resolved, objects)
         with ExitStack() as stack:
             record = new_run(self.project.workspace)
             stack.enter_context(record.lock().acquire(timeout=_LOCK_TIMEOUT_S))
@@ -102,7 +107,7 @@ class Pipeline:
             listener = LoggedProgress(log, progress or SilentProgress())
             stack.callback(listener.close)
             circumstances = Circumstances(record.run_id, self.loaded, self.project.root)
-            Attempt(record, log, listener, circumstances, means).run(resolved)
+            Attempt(record, log, listener, circumstances, means).run(frozen, objects)
             return self._registered(record)
 
     def _resolved(self) -> Resolved:

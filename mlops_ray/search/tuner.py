@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import tempfile
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import ray
@@ -18,6 +19,7 @@ from ray import tune
 from mlops_ray.errors import ClusterError
 from mlops_ray.runtime.ray_settings import scoped_environment
 from mlops_ray.runtime.resources import check_threads
+from mlops_ray.runtime.session_folder import session_folder
 from mlops_ray.search.objective import SearchTask, trial_seed
 from mlops_ray.search.trainable import INDEX_KEY, RECORD_KEY, SearchTrainable
 from mlops_ray.search.trial import WORKER_LOST, TrialRecord
@@ -68,7 +70,7 @@ def run_search(
         raise ClusterError("a search needs Ray", hint="connect with runtime.cluster first")
     check_threads(task.threads, _cpus_of_largest_node())
     collector = _Collector(task, params_list, on_trial)
-    with tempfile.TemporaryDirectory(prefix="mlops-ray-search-") as folder, _quiet_tune():
+    with session_folder(Path(tempfile.gettempdir())) as folder, _quiet_tune():
         tune.Tuner(
             tune.with_resources(
                 tune.with_parameters(SearchTrainable, task=task, params_list=list(params_list)),
@@ -78,7 +80,7 @@ def run_search(
             tune_config=tune.TuneConfig(reuse_actors=True),
             run_config=tune.RunConfig(
                 name="search",
-                storage_path=folder,
+                storage_path=str(folder),
                 verbose=0,
                 callbacks=[collector],
                 failure_config=tune.FailureConfig(max_failures=_RESTARTS),

@@ -120,6 +120,12 @@ class Started:
         stdout, stderr = self.process.communicate(timeout=_TIMEOUT_S)
         return Done(self.process.returncode, stdout, stderr)
 
+    def kill(self) -> None:
+        """End whatever still lives, to the last descendant."""
+        for process in self.family():
+            process.kill()
+        self.process.communicate(timeout=_TIMEOUT_S)
+
     def family(self) -> list[psutil.Process]:
         """Every living process with the mark, whatever its parent, group or session."""
         found = []
@@ -158,9 +164,7 @@ def start(shell: Shell) -> Iterator[Any]:
 
     yield start_here
     for item in started:
-        for process in item.family():
-            process.kill()
-        item.process.communicate(timeout=_TIMEOUT_S)
+        item.kill()
 
 
 @pytest.fixture(scope="session")

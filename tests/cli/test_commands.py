@@ -92,7 +92,8 @@ def prepared(first_day):
     config = (folder / "pipeline.yaml").read_text()
     (folder / "misspelt.yaml").write_text(config.replace("\ngates:", "\ngaets:"))
     shutil.copytree(first_day.store, folder / "damaged")
-    return first_day.shell
+    # Whatever starts Ray would make a folder for its session there.
+    return first_day.shell.at(folder, RAY_TMPDIR=str(folder / "ray-sessions"))
 
 
 @pytest.fixture(scope="module")
@@ -152,6 +153,11 @@ def test_what_fails_before_the_start_leaves_no_run(outcomes, first_day):
     assert [run["run_id"] for run in runs] == [first_day.run.line["run_id"]]
     assert runs[0]["state"] == "sealed"
     assert len(list((first_day.store / "runs").iterdir())) == 1
+
+
+def test_none_of_these_commands_starts_ray(outcomes, prepared):
+    assert len(outcomes) > len(FAILURES)
+    assert not (prepared.folder / "ray-sessions").exists()
 
 
 def test_verify_names_the_object_that_was_changed(outcomes, prepared):
