@@ -27,7 +27,7 @@ def test_a_column_of_another_type_is_refused(transform, column, message):
 
 
 def test_an_absent_column_names_the_nearest():
-    with pytest.raises(ColumnError, match="x: no such column in the table: .*; did you mean 'xx'"):
+    with pytest.raises(ColumnError, match=r"x: no such column in the table: .*; did you mean 'xx'"):
         NUMBER.from_table(pa.table({"xx": [1]}))
 
 
