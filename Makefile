@@ -1,4 +1,4 @@
-# The six verbs: install, demo, test, lint, lock, clean. Everything lives in .venv.
+# The six verbs: install, demo, test, lint, format, lock. Everything lives in .venv.
 SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
@@ -14,7 +14,9 @@ help:
 	@echo "make demo      install, then the whole road: data, search, registry, endpoint, answer"
 	@echo "make test      install, then all tests"
 	@echo "make lint      install, then ruff, mypy, import-linter, codespell"
+	@echo "make format    install, then ruff's fixes and formatting"
 	@echo "make lock      resolve pyproject.toml into requirements.lock (needs uv)"
+	@echo "make clean     remove .venv and the caches"
 
 install: $(VENV)/.installed
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from mlops_ray.errors import ManifestError
+from mlops_ray.errors import ManifestError, StoreError
 from mlops_ray.manifest import Envelope, GateFacts, Result, RunRecord, Spec, State
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ class RunSummary:
     Attributes:
         run_id: Its id.
         name: Name of the pipeline.
-        state: Current state.
+        state: Current state; ``damaged`` where its manifest cannot be read.
         started_at: RFC 3339, UTC.
         metric: ``name=value`` of the objective on the test split; empty before there is one.
         size_bytes: Bytes of the objects that its manifest names.
@@ -146,7 +146,7 @@ class RunSummary:
 
     run_id: str
     name: str
-    state: State
+    state: State | Literal["damaged"]
     started_at: str
     metric: str = ""
     size_bytes: int = 0
@@ -169,10 +169,11 @@ def load_run(record: RunRecord, version: ModelVersion | None = None) -> Run:
 def summarize(record: RunRecord) -> RunSummary:
     """A run in one line."""
     if not record.pointer_path.exists():
-        announced = record.announced()
-        name, started = announced.get("name", "?"), announced.get("started_at", "?")
-        return RunSummary(record.run_id, name, record.state(), started)
-    run = load_run(record)
+        return _announced(record, record.state())
+    try:
+        run = load_run(record)
+    except (ManifestError, StoreError):  # `verify` names what is wrong; the others still count.
+        return _announced(record, "damaged")
     objective = run.spec.objective.metric
     value = run.metrics.get(objective)
     return RunSummary(
@@ -183,3 +184,8 @@ def summarize(record: RunRecord) -> RunSummary:
         "" if value is None else f"{objective}={value:.4f}",
         sum(item.size_bytes for item in run.envelope.objects),
     )
+
+
+def _announced(record: RunRecord, state: State | Literal["damaged"]) -> RunSummary:
+    said = record.announced()
+    return RunSummary(record.run_id, said.get("name", "?"), state, said.get("started_at", "?"))

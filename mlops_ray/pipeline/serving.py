@@ -12,7 +12,12 @@ from mlops_ray.models.bundle import GOLDEN_FILE, load_bundle
 from mlops_ray.models.golden import golden_records
 from mlops_ray.pipeline.run import load_run
 from mlops_ray.runtime.cluster import connect, named_cluster
-from mlops_ray.serve.deployment import endpoint_status, start_endpoint, undeploy
+from mlops_ray.serve.deployment import (
+    check_deployable,
+    endpoint_status,
+    start_endpoint,
+    undeploy,
+)
 from mlops_ray.serve.identity import Identity
 from mlops_ray.serve.port import check_port, free_port
 from mlops_ray.telemetry import quiet_ray_loggers
@@ -132,6 +137,8 @@ def _started(
 ) -> Endpoint:
     run = load_run(find_run(workspace, version.run_id))
     config: ServeConfig = run.spec.serve
+    # What is refused must not stand in the history as deployed.
+    check_deployable(version.model, version.bundle, workspace.store_root)
     generation = registry.record_deployment(version, actor=actor, endpoint=f"port {port}")
     identity = Identity(version.model, version.version, version.run_id, version.bundle, generation)
     started = start_endpoint(identity, workspace.store_root, config, host=host, port=port)

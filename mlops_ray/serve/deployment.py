@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from mlops_ray.config import ServeConfig
     from mlops_ray.serve.identity import Identity
 
-__all__ = ["EndpointStatus", "endpoint_status", "start_endpoint", "undeploy"]
+__all__ = ["EndpointStatus", "check_deployable", "endpoint_status", "start_endpoint", "undeploy"]
 
 _PREFIX: Final = "mlops-ray."
 _DEPLOYMENT: Final = "predict"
@@ -57,6 +57,28 @@ class EndpointStatus:
     message: str
     replicas: dict[str, int]
     endpoint: Endpoint | None
+
+
+def check_deployable(model: str, bundle: str, store: Path) -> EndpointStatus | None:
+    """Make sure, before anything is started or recorded, that a version may be deployed.
+
+    Returns:
+        The endpoint of this model that would be updated; None where there is none.
+
+    Raises:
+        ConflictError: The cluster serves another model.
+        DigestMismatchError: The bundle is missing or damaged.
+        UnstableModelError: The model's answers depend on the rows around them.
+    """
+    load_checked(str(store), bundle)
+    current = endpoint_status()
+    if current and current.model != model:
+        raise ConflictError(
+            f"this cluster serves {current.model!r}",
+            wanted=repr(model),
+            hint="`mlops-ray undeploy` takes it down; or use another cluster",
+        )
+    return current
 
 
 def start_endpoint(
@@ -85,14 +107,7 @@ def start_endpoint(
         UnstableModelError: The model's answers depend on the rows around them.
         ServeError: The replicas do not come up, or do not answer.
     """
-    load_checked(str(store), identity.bundle)
-    current = endpoint_status()
-    if current and current.model != identity.model:
-        raise ConflictError(
-            f"this cluster serves {current.model!r}",
-            wanted=repr(identity.model),
-            hint=f"mlops-ray undeploy {current.model}, or use another cluster",
-        )
+    current = check_deployable(identity.model, identity.bundle, store)
     url = current.endpoint.url if current and current.endpoint else _start(config, host, port)
     endpoint = Endpoint(url, identity)
     _deploy(endpoint, store, config, time.monotonic() + timeout_s, is_new=current is None)

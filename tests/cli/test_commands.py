@@ -1,5 +1,6 @@
 """Every cheap command through the installed executable: exit code, stdout and stderr."""
 
+import json
 import os
 import shutil
 import socket
@@ -56,6 +57,8 @@ FAILURES = {
     "runs logs none": (6, "not_found", "'none'"),
     "verify none": (6, "not_found", "'none'"),
     "verify latest --store damaged": (4, None, ""),
+    "runs show latest --store unreadable": (4, "digest_mismatch", "is damaged"),
+    "runs ls --store unreadable": (0, None, ""),
     "models show demand": (6, "not_found", "models promote demand@1 champion"),
     "models show demand@9": (6, "not_found", "version 9"),
     "models show Demand": (2, "config", "'Demand'"),
@@ -66,13 +69,10 @@ FAILURES = {
     "models ls --registry data/bikes.csv": (74, "registry", "bikes.csv"),
     "doctor --store a-file": (4, None, ""),
     "predict demand@1 none.csv --out p.parquet": (65, "source", "none.csv"),
-    "predict demand@1 data/bikes.csv --out data": (2, "config", "--out"),
     "monitor check demand@1 none.csv": (65, "source", "none.csv"),
-    "serve none": (6, "not_found", "demand"),
     "serve demand@1 --port {busy}": (5, "port_in_use", f"pid {os.getpid()} "),
     "status": (2, "config", "RAY_ADDRESS"),
     "deploy demand@1 --address http://127.0.0.1:8265": (2, "config", "ray job submit"),
-    f"status --address {DEAD}": (69, "cluster", DEAD),
     f"undeploy --address {DEAD}": (69, "cluster", DEAD),
 }
 
@@ -92,8 +92,19 @@ def prepared(first_day):
     config = (folder / "pipeline.yaml").read_text()
     (folder / "misspelt.yaml").write_text(config.replace("\ngates:", "\ngaets:"))
     shutil.copytree(first_day.store, folder / "damaged")
+    shutil.copytree(first_day.store, folder / "unreadable")
+    pointer = next((folder / "unreadable/runs").glob("*/sealed.json"))
+    envelope = json.loads(pointer.read_text())["envelope"].removeprefix("sha256:")
+    _flip(folder / "unreadable/objects" / envelope[:2] / envelope)
     # Whatever starts Ray would make a folder for its session there.
     return first_day.shell.at(folder, RAY_TMPDIR=str(folder / "ray-sessions"))
+
+
+def _flip(path):
+    path.chmod(0o644)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
 
 
 @pytest.fixture(scope="module")
@@ -101,10 +112,7 @@ def outcomes(prepared, busy_port):
     """All commands at once, two at a time: most of the time of each is Python's start."""
     stored = sorted((prepared.folder / "damaged/objects").rglob("?" * 64))
     largest = max(stored, key=lambda path: path.stat().st_size)
-    largest.chmod(0o644)
-    flipped = bytearray(largest.read_bytes())
-    flipped[len(flipped) // 2] ^= 1
-    largest.write_bytes(flipped)
+    _flip(largest)
 
     def outcome(case):
         arguments = case.format(busy=busy_port).split()
@@ -125,7 +133,7 @@ def test_a_command_that_succeeds_prints_one_json_line(outcomes, case):
     assert "Warning" not in done.stderr
 
 
-@pytest.mark.parametrize("case", [case for case, (_, code, _) in FAILURES.items() if code])
+@pytest.mark.parametrize("case", [case for case, (_, kind, _) in FAILURES.items() if kind])
 def test_a_command_that_fails_says_what_and_the_way_out_on_both_channels(outcomes, case):
     done, (code, kind, word) = outcomes[case], FAILURES[case]
 
@@ -172,6 +180,14 @@ def test_verify_names_the_object_that_was_changed(outcomes, prepared):
     assert outcomes["verify latest"].line["ok"]
 
 
+def test_a_run_whose_manifest_is_damaged_is_listed_as_such(outcomes, first_day):
+    runs = outcomes["runs ls --store unreadable"].line["runs"]
+
+    assert [(run["run_id"], run["name"], run["state"]) for run in runs] == [
+        (first_day.run.line["run_id"], "demand", "damaged")
+    ]
+
+
 def test_doctor_names_what_cannot_work(outcomes):
     line = outcomes["doctor --store a-file"].line
 
@@ -192,10 +208,10 @@ def test_without_json_stdout_has_the_result_for_people(prepared, command):
 
 
 def test_without_json_a_failure_leaves_stdout_empty(prepared):
-    done = prepared.mlops_ray("check", "none.yaml")
+    done = prepared.mlops_ray("runs", "show", "none")
 
-    assert (done.code, done.stdout) == (2, "")
-    assert done.stderr.startswith("error: none.yaml: config not found")
+    assert (done.code, done.stdout) == (6, "")
+    assert done.stderr.startswith("error: there is no run 'none': got 1 runs in ")
 
 
 @pytest.mark.parametrize("command", ["", "runs", "models", "monitor"])

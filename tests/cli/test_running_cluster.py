@@ -204,6 +204,7 @@ def test_status_shows_what_undeploy_takes_down(head, deployed, project):
     running = head.command("status", *at)
     after = head.jobs()
     other = head.command("deploy", "demand@1", *at, **project.variables)
+    history = head.command("models", "history", "demand", **project.variables).line["events"]
     removed = head.command("undeploy", *at)
     empty = head.command("status", *at)
 
@@ -214,6 +215,8 @@ def test_status_shows_what_undeploy_takes_down(head, deployed, project):
     assert (other.code, other.line["code"]) == (5, "conflict")
     assert "breast_cancer" in other.line["message"]
     assert "mlops-ray undeploy" in other.line["hint"]
+    ports = {event["body"].get("endpoint") for event in history if event["kind"] == "deployed"}
+    assert "port 8000" not in ports  # What was refused is not recorded as deployed.
     assert (removed.line["schema"], removed.line["removed"]) == (
         "mlops-ray/undeploy/v1",
         "breast_cancer",

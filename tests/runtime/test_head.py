@@ -1,3 +1,4 @@
+import contextlib
 import os
 import re
 import stat
@@ -42,6 +43,14 @@ def head(*arguments):
     )
 
 
+def is_of(process, session):
+    """Whether a process of that session still runs."""
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE and os.getsid(process.pid) == session
+    except (psutil.NoSuchProcess, ProcessLookupError):
+        return False
+
+
 @pytest.fixture
 def folder():
     with tempfile.TemporaryDirectory(prefix="head-", dir="/tmp") as path:
@@ -59,6 +68,16 @@ def test_a_folder_too_long_for_sockets_is_refused(tmp_path):
 
     assert done.returncode == 2
     assert "at most 40 characters" in done.stderr
+
+
+def _alive_in(session):
+    """Processes of a session that still run; one that ended and waits for its parent does not."""
+    alive = []
+    for process in psutil.process_iter(["status", "cmdline"]):
+        with contextlib.suppress(ProcessLookupError):
+            if os.getsid(process.pid) == session and process.info["status"] != "zombie":
+                alive.append(process.info["cmdline"])
+    return alive
 
 
 @pytest.mark.ray
@@ -81,6 +100,7 @@ def test_a_head_is_joined_with_our_code_and_stopped_without_a_trace(folder, tmp_
         check=False,
     )
     session = int((folder / "pid").read_text())
+    assert any(is_of(process, session) for process in psutil.process_iter())
     stopped = head("stop", folder)
 
     assert joined.returncode == 0, joined.stderr
@@ -88,4 +108,4 @@ def test_a_head_is_joined_with_our_code_and_stopped_without_a_trace(folder, tmp_
     assert str(folder) in joined.stdout  # The worker's code came out of the bundle.
     assert joined.stdout.endswith(" 0\n")
     assert stopped.returncode == 0
-    assert [pid for pid in psutil.pids() if os.getsid(pid) == session] == []
+    assert [process for process in psutil.process_iter() if is_of(process, session)] == []

@@ -152,7 +152,7 @@ def test_status_tells_what_is_served(endpoint):
 
 @pytest.mark.usefixtures("endpoint")
 def test_second_model_is_refused_by_name(store, identities):
-    with pytest.raises(ConflictError, match=r"serves 'homes'.*undeploy homes"):
+    with pytest.raises(ConflictError, match=r"serves 'homes'.*`mlops-ray undeploy`"):
         start_endpoint(replace(identities[0], model="other"), store, CONFIG)
 
 

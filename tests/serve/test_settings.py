@@ -15,7 +15,7 @@ def test_replicas_fit_twice_beside_other_work(cpus, replicas):
 
 def test_options_are_what_ray_serve_accepts():
     config = ServeConfig.model_validate(
-        {"replicas": {"min": 1, "max": 4}, "target_ongoing_requests": 16, "max_queued_requests": 0}
+        {"replicas": {"min": 1, "max": 4}, "target_ongoing_requests": 16, "max_queued_requests": 7}
     )
 
     options = DeploymentSchema(name="predict", **deployment_options(config, 2))
@@ -23,5 +23,5 @@ def test_options_are_what_ray_serve_accepts():
     assert options.autoscaling_config["max_replicas"] == 4
     assert options.autoscaling_config["target_ongoing_requests"] == 16
     assert options.max_ongoing_requests > 16
-    assert options.max_queued_requests == 1
+    assert options.max_queued_requests == 7
     assert options.max_surge_percent == 100
