@@ -1,4 +1,3 @@
-import contextlib
 import os
 import re
 import stat
@@ -68,16 +67,6 @@ def test_a_folder_too_long_for_sockets_is_refused(tmp_path):
 
     assert done.returncode == 2
     assert "at most 40 characters" in done.stderr
-
-
-def _alive_in(session):
-    """Processes of a session that still run; one that ended and waits for its parent does not."""
-    alive = []
-    for process in psutil.process_iter(["status", "cmdline"]):
-        with contextlib.suppress(ProcessLookupError):
-            if os.getsid(process.pid) == session and process.info["status"] != "zombie":
-                alive.append(process.info["cmdline"])
-    return alive
 
 
 @pytest.mark.ray
