@@ -65,8 +65,19 @@ def show_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         MODEL  VERSION
         churn  3
     """
-    cells = [[name.upper() for name in header], *([str(cell) for cell in row] for row in rows)]
+    cells = [[name.upper() for name in header], *([_text(cell) for cell in row] for row in rows)]
     widths = [max(len(row[i]) for row in cells) for i in range(len(header))]
     for row in cells:
         line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         print(line.rstrip())  # noqa: T201 - the result of the command
+
+
+def _text(cell: object) -> str:
+    """A cell for people: six digits of a number, no brackets or quotes around parts."""
+    if isinstance(cell, float):
+        return f"{cell:.6g}"
+    if isinstance(cell, dict):
+        return " ".join(f"{key}={_text(value)}" for key, value in cell.items()) or "-"
+    if isinstance(cell, list | tuple):
+        return ", ".join(_text(value) for value in cell) or "-"
+    return "-" if cell is None else str(cell)

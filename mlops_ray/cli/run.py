@@ -71,7 +71,8 @@ def describe_run(outcome: Any) -> None:  # noqa: ANN401 - mlops_ray.Run, which i
         say(f"test       {name} = {value:.6g}")
     for gate in outcome.gates:
         wanted = f"{gate.metric} {gate.comparator} {gate.threshold:g}"
-        say(f"gate       {gate.verdict}  {wanted}, got {gate.value}")
+        got = "no value" if gate.value is None else f"{gate.value:.6g}"
+        say(f"gate       {gate.verdict}  {wanted}, got {got}")
     if outcome.model:
         reference = f"{outcome.model['name']}@{outcome.model['version']}"
         say(f"model      {reference}  {outcome.model['bundle']}")

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from mlops_ray.data.ray_map import RayDataMap
@@ -16,10 +14,8 @@ from mlops_ray.pipeline.context import Context
 from mlops_ray.pipeline.execute import execute
 from mlops_ray.pipeline.stage_log import StageLog
 from mlops_ray.runtime.cluster import connect
-from mlops_ray.runtime.code import build_code_bundle
 from mlops_ray.runtime.memory import PeakMemory
 from mlops_ray.runtime.resources import check_threads
-from mlops_ray.runtime.session_folder import session_folder
 from mlops_ray.telemetry import quiet_ray_loggers
 
 if TYPE_CHECKING:
@@ -97,21 +93,19 @@ class Attempt:
         means, threads = self.means, frozen.spec.model.threads
         stages = StageLog(frozen.spec.code.tree, self.progress)
         self.circumstances.stages = stages.facts
-        with session_folder(Path(tempfile.gettempdir())) as folder:
-            code = build_code_bundle(folder)
-            with PeakMemory() as memory, connect(means.address, means.num_cpus, code) as cluster:
-                self.circumstances.cluster_found(cluster)
-                check_threads(threads, cluster.cpus)
-                result = execute(
-                    Context(
-                        spec=frozen.spec,
-                        files=frozen.files,
-                        objects=objects,
-                        stages=stages,
-                        unit_map=self._unit_map(frozen),
-                        progress=self.progress,
-                    )
+        with PeakMemory() as memory, connect(means.address, means.num_cpus) as cluster:
+            self.circumstances.cluster_found(cluster)
+            check_threads(threads, cluster.cpus)
+            result = execute(
+                Context(
+                    spec=frozen.spec,
+                    files=frozen.files,
+                    objects=objects,
+                    stages=stages,
+                    unit_map=self._unit_map(frozen),
+                    progress=self.progress,
                 )
+            )
         self.circumstances.peak_pss_bytes = memory.peak_pss_bytes
         self.circumstances.result_id = result.digest
         return result

@@ -31,6 +31,7 @@ from ray.exceptions import RayError
 from mlops_ray.errors import ClusterError, ConfigError
 from mlops_ray.runtime.address import check_address
 from mlops_ray.runtime.auth_token import token_variables
+from mlops_ray.runtime.code import build_code_bundle
 from mlops_ray.runtime.ray_settings import WORKER_VARIABLES, scoped_environment, set_ray_defaults
 from mlops_ray.runtime.resources import object_store_bytes
 from mlops_ray.runtime.session_folder import session_folder
@@ -64,9 +65,7 @@ class Cluster:
 
 
 @contextmanager
-def connect(
-    address: str | None = None, num_cpus: int | None = None, code_bundle: Path | None = None
-) -> Iterator[Cluster]:
+def connect(address: str | None = None, num_cpus: int | None = None) -> Iterator[Cluster]:
     """Connect this process to Ray for the length of a block.
 
     Args:
@@ -75,7 +74,6 @@ def connect(
             ``RAY_ADDRESS``, else ``local``.
         num_cpus: CPUs of a private cluster; by default those of the machine. Ignored where this
             process is connected already.
-        code_bundle: Folder from `runtime.code.build_code_bundle`, shipped to a joined cluster.
 
     Raises:
         ClusterError: Ray cannot be started, or the address not be reached in bounded time.
@@ -94,7 +92,7 @@ def connect(
         if target == "local":
             _start(num_cpus, cleanup)
         else:
-            _join(target, num_cpus, code_bundle, cleanup)
+            _join(target, num_cpus, cleanup)
         yield _describe(is_own=target == "local", ray_start_s=time.monotonic() - started)
 
 
@@ -144,7 +142,7 @@ def _start(num_cpus: int | None, cleanup: ExitStack) -> None:
     )
 
 
-def _join(address: str, num_cpus: int | None, code_bundle: Path | None, cleanup: ExitStack) -> None:
+def _join(address: str, num_cpus: int | None, cleanup: ExitStack) -> None:
     if num_cpus is not None:
         raise ConfigError(
             "the number of CPUs belongs to a cluster started here",
@@ -152,12 +150,13 @@ def _join(address: str, num_cpus: int | None, code_bundle: Path | None, cleanup:
             hint=f"leave out --num-cpus, or --address and {_ADDRESS_VARIABLE}",
         )
     check_address(address)
+    code = build_code_bundle(cleanup.enter_context(session_folder()))
     cleanup.callback(ray.shutdown)
     _initialise(
         f"the Ray cluster at {address} cannot be joined",
         "if it needs a token, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN_PATH",
         address=address,
-        runtime_env=_runtime_env(code_bundle),
+        runtime_env=_runtime_env(code),
     )
 
 
@@ -186,15 +185,15 @@ def _own_sigterm_handler() -> Iterator[None]:
             signal.signal(signal.SIGTERM, handler)
 
 
-def _runtime_env(code_bundle: Path | None) -> dict[str, Any]:
+def _runtime_env(code: Path) -> dict[str, Any]:
     """What a joined cluster's workers need, less what a submitting job has settled already."""
     job = json.loads(os.environ.get("RAY_JOB_CONFIG_JSON_ENV_VAR", "{}")).get("runtime_env") or {}
     settled = job.get("env_vars", {})
     env: dict[str, Any] = {
         "env_vars": {k: v for k, v in WORKER_VARIABLES.items() if k not in settled}
     }
-    if code_bundle is not None and "py_modules" not in job:
-        env["py_modules"] = [str(code_bundle)]
+    if "py_modules" not in job:
+        env["py_modules"] = [str(code)]
     return env
 
 

@@ -14,17 +14,14 @@ HEAD = REPOSITORY / "cluster/head"
 
 JOIN = """
 import os, sys
-from pathlib import Path
 import ray
 from mlops_ray.runtime.cluster import connect
-from mlops_ray.runtime.code import build_code_bundle
 
 def worker():
     import mlops_ray
     return mlops_ray.__file__, os.environ["PYTHONHASHSEED"]
 
-bundle = build_code_bundle(Path(sys.argv[2]))
-with connect(sys.argv[1], code_bundle=bundle) as cluster:
+with connect(sys.argv[1]) as cluster:
     print(cluster.is_own, cluster.cpus, *ray.get(ray.remote(worker).remote()))
 """
 
@@ -77,10 +74,8 @@ def test_a_head_is_joined_with_our_code_and_stopped_without_a_trace(folder, tmp_
     variables = dict(re.findall(r"export (\w+)=(.*)", started.stdout))
     assert stat.S_IMODE((folder / "auth_token").stat().st_mode) == 0o600
     assert head("start", folder).returncode == 5
-    bundle = tmp_path / "bundle"
-
     joined = subprocess.run(
-        [sys.executable, "-c", JOIN, f"127.0.0.1:{variables['RAY_GCS_PORT']}", bundle],
+        [sys.executable, "-c", JOIN, f"127.0.0.1:{variables['RAY_GCS_PORT']}"],
         cwd=tmp_path,
         env={**os.environ, **variables, "PYTHONPATH": str(REPOSITORY)},
         capture_output=True,
