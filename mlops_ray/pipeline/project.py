@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_ray.models.bundle import load_bundle
 from mlops_ray.models.predictor import Predictor
+from mlops_ray.pipeline.drift import drift_of_table
+from mlops_ray.pipeline.prediction import Predictions, predict_table_to_file
 from mlops_ray.pipeline.records import Records, actor
 from mlops_ray.pipeline.serving import Endpoint, deploy, serving, status, take_down
-from mlops_ray.pipeline.tables import Predictions, drift_of_table, predict_table_to_file
 from mlops_ray.runtime.doctor import examine
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class Project(Records):
         num_cpus: int | None = None,
         address: str | None = None,
     ) -> Predictions:
-        """Predict a table on Ray Data; see `pipeline.tables.predict_table_to_file`."""
+        """Predict a table on Ray Data; see `pipeline.prediction`."""
         return predict_table_to_file(
             self.workspace,
             self.version(reference),
@@ -61,7 +62,7 @@ class Project(Records):
         num_cpus: int | None = None,
         address: str | None = None,
     ) -> DriftReport:
-        """Compare a table with a version's training rows; see `pipeline.tables.drift_of_table`."""
+        """Compare a table with a version's training rows; see `pipeline.drift`."""
         version = self.version(reference)
         return drift_of_table(self.workspace, version, data, num_cpus=num_cpus, address=address)
 

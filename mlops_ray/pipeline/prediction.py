@@ -1,4 +1,4 @@
-"""Batch work of a registered version on a table: predictions and drift, on Ray Data."""
+"""Batch predictions of a registered version, on Ray Data: the endpoint's answers, bit for bit."""
 
 from __future__ import annotations
 
@@ -11,16 +11,13 @@ from typing import TYPE_CHECKING, Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mlops_ray.data.profile import Profile
 from mlops_ray.data.ray_map import RayDataMap
-from mlops_ray.data.scan import ALL, ScanPlan, scan
 from mlops_ray.data.source import find_files
 from mlops_ray.data.unit import list_units, read_schema, read_unit
 from mlops_ray.errors import ConfigError, SourceError
-from mlops_ray.manifest import Result, Spec, find_run, from_canonical
+from mlops_ray.manifest import find_run
 from mlops_ray.models.bundle import load_bundle
 from mlops_ray.models.predictor import Predictor
-from mlops_ray.monitor.drift import DriftReport, check_drift
 from mlops_ray.pipeline.run import load_run
 from mlops_ray.runtime.cluster import connect
 from mlops_ray.storage import ObjectStore, atomic_writer
@@ -35,7 +32,7 @@ if TYPE_CHECKING:
     from mlops_ray.registry import ModelVersion
     from mlops_ray.storage import Workspace
 
-__all__ = ["Predictions", "drift_of_table", "predict_table_to_file"]
+__all__ = ["Predictions", "predict_table_to_file"]
 
 _UNITS_PER_WRITE: Final = 256  # Bounds what the driver holds; has no effect on what is written.
 
@@ -120,36 +117,6 @@ def predict_table_to_file(
         "ray_data",
         round(wall_s, 3),
     )
-
-
-def drift_of_table(
-    workspace: Workspace,
-    version: ModelVersion,
-    data: str,
-    *,
-    num_cpus: int | None = None,
-    address: str | None = None,
-) -> DriftReport:
-    """Compare a table's feature columns with the training profile in the version's manifest.
-
-    Raises:
-        SourceError: There are no files, or they cannot be read.
-    """
-    run = load_run(find_run(workspace, version.run_id))
-    baseline = _baseline(workspace.store, run.spec, run.result)
-    files = find_files(data, Path.cwd())
-    wanted = [declared.column for declared in run.spec.features]
-    schema = {name: dtype for name, dtype in read_schema(files).items() if name in wanted}
-    quiet_ray_loggers()
-    with connect(address, num_cpus):
-        live = scan(list_units(files), ScanPlan(schema, None), RayDataMap()).profiles[ALL]
-    return check_drift(baseline, live, run.spec.monitor.drift, wanted)
-
-
-def _baseline(store: ObjectStore, spec: Spec, result: Result | None) -> Profile:
-    if result is None:
-        raise SourceError(f"the run of {spec.name} has no training profile")
-    return Profile.from_json(from_canonical(store.get(result.baseline)))
 
 
 def _in_turn(work: Any, units: Sequence[Unit]) -> Iterator[pa.Table]:  # noqa: ANN401 - a partial
