@@ -11,12 +11,12 @@ import typer
 import mlops_ray
 from mlops_ray.cli.exit_codes import OK
 from mlops_ray.cli.options import (
-    Address,
     AsJson,
     ModelRef,
     NumCpus,
     Port,
     RegistryOption,
+    RunningCluster,
     StoreOption,
 )
 from mlops_ray.cli.output import emit_json, say, show_table
@@ -54,7 +54,7 @@ def deploy(
     model: ModelRef,
     port: Port = 8000,
     host: Host = "127.0.0.1",
-    address: Address = None,
+    address: RunningCluster = None,
     store: StoreOption = None,
     registry: RegistryOption = None,
     as_json: AsJson = False,
@@ -68,7 +68,7 @@ def deploy(
     return OK
 
 
-def undeploy(address: Address = None, as_json: AsJson = False) -> int:
+def undeploy(address: RunningCluster = None, as_json: AsJson = False) -> int:
     """Take the endpoint off a running cluster."""
     name = mlops_ray.Project().undeploy(address=address)
     if as_json:
@@ -78,7 +78,7 @@ def undeploy(address: Address = None, as_json: AsJson = False) -> int:
     return OK
 
 
-def status(address: Address = None, as_json: AsJson = False) -> int:
+def status(address: RunningCluster = None, as_json: AsJson = False) -> int:
     """Show what a running cluster serves."""
     found = mlops_ray.Project().endpoint_status(address=address)
     if as_json:

@@ -17,6 +17,7 @@ __all__ = [
     "Port",
     "RegistryOption",
     "RunName",
+    "RunningCluster",
     "StoreOption",
 ]
 
@@ -50,5 +51,9 @@ NumCpus = Annotated[
 Address = Annotated[
     str | None,
     typer.Option("--address", help="Ray cluster to join [env: RAY_ADDRESS]; else a local one."),
+]
+RunningCluster = Annotated[
+    str | None,
+    typer.Option("--address", help="Running cluster, HOST:PORT or auto [env: RAY_ADDRESS]."),
 ]
 Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="0 picks a free one.")]

@@ -19,6 +19,7 @@ from mlops_ray.pipeline.records import register_run
 from mlops_ray.pipeline.resolve import Resolved, resolve
 from mlops_ray.pipeline.run import Run, load_run
 from mlops_ray.pipeline.upload import check_outlives_upload
+from mlops_ray.runtime.address import check_address
 from mlops_ray.runtime.resources import check_threads
 from mlops_ray.telemetry import LoggedProgress, RunLog, SilentProgress
 
@@ -93,8 +94,11 @@ class Pipeline:
             MlopsRayError: The run failed; its record is kept in state `failed`.
         """
         resolved = self._resolved()
-        if address is None and "RAY_ADDRESS" not in os.environ:
+        target = address or os.environ.get("RAY_ADDRESS") or "local"
+        if target == "local":
             check_threads(resolved.loaded.config.model.threads, num_cpus or os.cpu_count() or 1)
+        else:
+            check_address(target)
         means = Means(num_cpus, address, _threshold_bytes(in_process_below_bytes))
         self.project.workspace.prepare()
         # Before there is a record: what fails here, such as a file that changes, was never a run.

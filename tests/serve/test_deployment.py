@@ -34,7 +34,8 @@ CONFIG = ServeConfig(max_body_bytes=100_000)
 
 @pytest.fixture(scope="module")
 def bundles(make_bundle):
-    return [make_bundle(seed=1), make_bundle("linear", seed=2)]
+    multiclass = make_bundle("hist_gradient_boosting", "multiclass", seed=3)
+    return [make_bundle(seed=1), make_bundle("linear", seed=2), multiclass]
 
 
 @pytest.fixture(scope="module")
@@ -201,6 +202,23 @@ def test_update_loses_no_request_and_every_answer_is_of_one_version(
     assert updated.url == endpoint.url
     assert set(seen) >= {"1"}
     assert httpx.get(f"{endpoint.url}/v2").headers["x-mlops-version"] == "2"
+
+
+@pytest.mark.parametrize("version", [3, 2])
+def test_each_family_answers_with_the_bits_of_the_table(
+    endpoint, store, bundles, identities, people, version
+):
+    start_endpoint(identities[version - 1], store, CONFIG)
+    predictor = Predictor(bundles[version - 1])
+    records = records_of(people, predictor.signature)
+
+    together = httpx.post(endpoint.predict_url, json=records)
+    alone = [httpx.post(endpoint.predict_url, json=record).json() for record in records[:7]]
+
+    assert together.headers["x-mlops-version"] == str(version)
+    wanted = predictor.predict_table(people).probability.tolist()
+    assert outputs_of(together.json()) == wanted
+    assert [outputs_of(answer)[0] for answer in alone] == wanted[:7]
 
 
 def test_full_queue_is_refused_in_our_form(endpoint, store, identities, people, bundles):
