@@ -65,7 +65,8 @@ class RunRecord:
     def announced(self) -> dict[str, str]:
         """What `announce` said; empty where the run ended before it."""
         path = self.folder / "running.json"
-        return dict(json.loads(path.read_bytes())) if path.exists() else {}
+        data = path.read_bytes() if path.exists() else b""
+        return dict(json.loads(data)) if data else {}
 
     def seal(self, envelope: Envelope) -> None:
         """Store the envelope, then point to it: from here on nothing changes any more."""

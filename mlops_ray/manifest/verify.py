@@ -73,6 +73,7 @@ def verify_run(record: RunRecord) -> Verification:
         envelope = record.envelope()
     except (ManifestError, StoreError) as error:
         outcome.problems.append(Problem(name, "envelope", name, error.got or error.what))
+        _check_all(record.workspace.store, name, outcome)
         return outcome
     _check_identity(record, envelope, outcome)
     for item in envelope.objects:
@@ -88,6 +89,15 @@ def verify_run(record: RunRecord) -> Verification:
 def _found(store: ObjectStore, name: str) -> str:
     path = store.path(name)
     return digest_file(path) if path.is_file() else "missing"
+
+
+def _check_all(store: ObjectStore, envelope: str, outcome: Verification) -> None:
+    """Without an envelope nobody knows which objects belong to the run: look at every one."""
+    for name in store.names():
+        outcome.n_objects += 1
+        got = _found(store, name)
+        if name not in {got, envelope}:
+            outcome.problems.append(Problem(name, "unknown", name, got))
 
 
 def _check_identity(record: RunRecord, envelope: Envelope, outcome: Verification) -> None:

@@ -78,12 +78,12 @@ class Attempt:
             result = self._execute(frozen, objects)
         except MlopsRayError as error:
             facts = ErrorFacts(code=error.code, message=_without_paths(str(error)))
-            self._seal(frozen, objects, "failed", facts)
+            self._seal_failed(frozen, objects, facts, error)
             raise
         except Exception as error:
             # Not ours to interpret, but the record must say how the run ended.
             message = _without_paths(f"{type(error).__name__}: {error}"[:500])
-            self._seal(frozen, objects, "failed", ErrorFacts(code="bug", message=message))
+            self._seal_failed(frozen, objects, ErrorFacts(code="bug", message=message), error)
             raise
         self._seal(frozen, objects, *_outcome(result))
 
@@ -114,6 +114,15 @@ class Attempt:
         size_bytes = sum(file.size_bytes for file in frozen.files)
         is_small = size_bytes < self.means.in_process_below_bytes
         return map_in_process if is_small else RayDataMap()
+
+    def _seal_failed(
+        self, frozen: Frozen, objects: ObjectList, facts: ErrorFacts, error: Exception
+    ) -> None:
+        """Seal as failed; where even that fails, such as on a full disk, the first error stays."""
+        try:
+            self._seal(frozen, objects, "failed", facts)
+        except (MlopsRayError, OSError) as second:
+            error.add_note(f"the record could not be sealed: {second}")
 
     def _seal(
         self, frozen: Frozen, objects: ObjectList, state: State, error: ErrorFacts | None

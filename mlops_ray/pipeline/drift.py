@@ -11,9 +11,9 @@ from mlops_ray.data.scan import ALL, ScanPlan, scan
 from mlops_ray.data.source import find_files
 from mlops_ray.data.unit import list_units, read_schema
 from mlops_ray.errors import SourceError
-from mlops_ray.manifest import Result, Spec, find_run, from_canonical
+from mlops_ray.manifest import Result, Spec, from_canonical
 from mlops_ray.monitor.drift import DriftReport, check_drift
-from mlops_ray.pipeline.run import load_run
+from mlops_ray.pipeline.run import run_of_version
 from mlops_ray.runtime.cluster import connect
 from mlops_ray.telemetry import quiet_ray_loggers
 
@@ -37,7 +37,7 @@ def drift_of_table(
     Raises:
         SourceError: There are no files, or they cannot be read.
     """
-    run = load_run(find_run(workspace, version.run_id))
+    run = run_of_version(workspace, version)
     baseline = _baseline(workspace.store, run.spec, run.result)
     files = find_files(data, Path.cwd())
     wanted = [declared.column for declared in run.spec.features]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import asdict, dataclass
 from functools import lru_cache, partial
@@ -15,10 +16,9 @@ from mlops_ray.data.ray_map import RayDataMap
 from mlops_ray.data.source import find_files
 from mlops_ray.data.unit import list_units, read_schema, read_unit
 from mlops_ray.errors import ConfigError, SourceError
-from mlops_ray.manifest import find_run
 from mlops_ray.models.bundle import load_bundle
 from mlops_ray.models.predictor import Predictor
-from mlops_ray.pipeline.run import load_run
+from mlops_ray.pipeline.run import run_of_version
 from mlops_ray.runtime.cluster import connect
 from mlops_ray.storage import ObjectStore, atomic_writer
 from mlops_ray.telemetry import quiet_ray_loggers
@@ -85,7 +85,7 @@ def predict_table_to_file(
     """
     if out.is_dir():
         raise ConfigError("--out must be a file", f"the folder {out.name}", "PATH.parquet")
-    spec = load_run(find_run(workspace, version.run_id)).spec
+    spec = run_of_version(workspace, version).spec
     predictor = Predictor(load_bundle(workspace.store, version.bundle))
     files = find_files(data, Path.cwd())
     schema = read_schema(files)
@@ -128,7 +128,7 @@ def _in_turn(work: Any, units: Sequence[Unit]) -> Iterator[pa.Table]:  # noqa: A
 
 def _write(out: Path, tables: Iterator[pa.Table], predictor: Predictor) -> int:
     n_rows = 0
-    classes = ",".join(str(label) for label in predictor.signature.classes)
+    classes = json.dumps(list(predictor.signature.classes), ensure_ascii=False)
     with atomic_writer(out.absolute()) as stream:
         writer: pq.ParquetWriter | None = None
         for table in tables:

@@ -64,7 +64,8 @@ class Records:
             ManifestError: The run has not ended.
         """
         run = load_run(find_run(self.workspace, name))
-        if run.result is None:
+        # A rejected run may have made the bundle of an earlier, registered one; it registered none.
+        if run.result is None or run.state != "sealed":
             return run
         bundle = run.result.model.bundle
         known = {model.model for model in self.registry.models()}
@@ -79,8 +80,9 @@ class Records:
             NotFoundError: No run, or more than one, fits.
         """
         path = find_run(self.workspace, name).log_path
-        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-        return [json.loads(line) for line in lines]
+        text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+        # A killed process may have left its last line torn; all others end with a newline.
+        return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
 
     def verify(self, name: str = "latest") -> Verification:
         """Check offline that every object of a run is there and whole.

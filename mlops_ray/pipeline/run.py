@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from mlops_ray.errors import ManifestError, StoreError
-from mlops_ray.manifest import Envelope, GateFacts, Result, RunRecord, Spec, State
+from mlops_ray.errors import ManifestError, NotFoundError, StoreError
+from mlops_ray.manifest import Envelope, GateFacts, Result, RunRecord, Spec, State, list_runs
 
 if TYPE_CHECKING:
     from mlops_ray.registry import ModelVersion
+    from mlops_ray.storage import Workspace
 
-__all__ = ["Run", "RunSummary", "load_run", "summarize"]
+__all__ = ["Run", "RunSummary", "load_run", "run_of_version", "summarize"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +165,28 @@ def load_run(record: RunRecord, version: ModelVersion | None = None) -> Run:
     spec = Spec.from_bytes(store.get(envelope.spec_id))
     result = Result.from_bytes(store.get(envelope.result_id)) if envelope.result_id else None
     return Run(record, envelope, spec, result, version)
+
+
+def run_of_version(workspace: Workspace, version: ModelVersion) -> Run:
+    """The run that made a version, or another sealed run of this store with the same bundle.
+
+    Raises:
+        NotFoundError: The store holds neither.
+    """
+    records = {record.run_id: record for record in list_runs(workspace)}
+    if version.run_id in records:
+        return load_run(records[version.run_id])
+    for record in reversed(records.values()):
+        if record.state() == "sealed":
+            run = load_run(record)
+            if run.result is not None and run.result.model.bundle == version.bundle:
+                return run
+    raise NotFoundError(
+        f"this store holds no run that made {version.model}@{version.version}",
+        f"store {workspace.store_root.name}",
+        f"run {version.run_id}",
+        "name the store it was made in with --store or MLOPS_RAY_STORE",
+    )
 
 
 def summarize(record: RunRecord) -> RunSummary:

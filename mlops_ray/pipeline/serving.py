@@ -7,10 +7,9 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from mlops_ray.manifest import find_run
 from mlops_ray.models.bundle import GOLDEN_FILE, load_bundle
 from mlops_ray.models.golden import golden_records
-from mlops_ray.pipeline.run import load_run
+from mlops_ray.pipeline.run import run_of_version
 from mlops_ray.runtime.cluster import connect, named_cluster
 from mlops_ray.serve.deployment import (
     check_deployable,
@@ -135,7 +134,7 @@ def _started(
     port: int,
     actor: str,
 ) -> Endpoint:
-    run = load_run(find_run(workspace, version.run_id))
+    run = run_of_version(workspace, version)
     config: ServeConfig = run.spec.serve
     # What is refused must not stand in the history as deployed.
     check_deployable(version.model, version.bundle, workspace.store_root)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from mlops_ray.errors import GateError, ManifestError, NotFoundError
+from mlops_ray.pipeline.run import run_of_version
+from mlops_ray.storage import find_workspace
 
 pytestmark = pytest.mark.ray
 
@@ -33,6 +35,35 @@ def test_a_failed_gate_keeps_the_manifest_and_registers_nothing(binary, bench):
             project.predictor(f"{run.spec.name}@1")
     assert pair.run.result.model.bundle == binary.run.result.model.bundle
     assert pair.run.result_id != binary.run.result_id
+
+
+def test_a_rejected_run_shows_no_model_though_an_earlier_one_registered_its_bundle(
+    binary, bench, tmp_path
+):
+    registry = tmp_path / "registry.db"
+    registered = bench.run(binary.config, binary.table, registry=registry)
+    gates = [{"metric": "roc_auc", "at_least": 0.9999}]
+
+    rejected = bench.run({**binary.config, "gates": gates}, binary.table, registry=registry)
+
+    shown = rejected.project.run()
+    assert shown.result.model.bundle == registered.run.result.model.bundle
+    assert (shown.state, shown.model) == ("rejected", None)
+    assert registered.project.run().model["version"] == 1
+
+
+def test_a_version_is_found_in_any_store_that_holds_a_sealed_run_of_its_bundle(
+    binary, bench, tmp_path
+):
+    pair = bench.run(binary.config, binary.table, registry=tmp_path / "registry.db")
+    version = pair.project.version("xgboost@1")
+
+    found = [run_of_version(project.workspace, version) for project in pair.projects.values()]
+
+    assert len({run.run_id for run in found}) == 2
+    assert {run.result.model.bundle for run in found} == {version.bundle}
+    with pytest.raises(NotFoundError, match=r"no run that made xgboost@1.*--store"):
+        run_of_version(find_workspace(tmp_path / "elsewhere"), version)
 
 
 def test_equal_bundles_share_a_version_and_another_moves_the_alias(binary, bench, tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -124,5 +126,5 @@ def test_batch_answers_equal_online_answers_bit_for_bit(case, tmp_path):
     assert len(np.unique(batch[:, 0])) > 10
     if name == "probability":
         assert answers["label"].to_pylist() == predictor.predict_records(records).label
-        classes = answers.schema.metadata[b"mlops_ray.classes"].decode().split(",")
-        assert classes == [str(label) for label in predictor.signature.classes]
+        classes = json.loads(answers.schema.metadata[b"mlops_ray.classes"])
+        assert classes == list(predictor.signature.classes)

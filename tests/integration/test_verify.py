@@ -86,9 +86,8 @@ def test_any_deleted_object_is_named(copy):
 
 
 def test_two_objects_in_each_others_place_are_both_named(copy):
-    envelope = copy.run().record.envelope_digest()
     paths = _paths(copy)
-    names = [name for name in paths if name != envelope]
+    names = list(paths)  # The envelope is among them: without it every object is looked at.
     for one, other in zip(names, names[1:] + names[:1], strict=True):
         data = [paths[name].read_bytes() for name in (one, other)]
         _write(paths[one], data[1])

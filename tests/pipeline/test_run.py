@@ -9,6 +9,7 @@ import pytest
 
 from mlops_ray.errors import DigestMismatchError, ManifestError
 from mlops_ray.manifest import ErrorFacts, RunRecord, new_run
+from mlops_ray.pipeline.records import Records
 from mlops_ray.pipeline.run import Run, load_run, summarize
 from mlops_ray.storage import find_workspace
 
@@ -110,6 +111,14 @@ def test_summary_shows_the_objective_on_the_test_rows(sealed):
     summary = summarize(sealed)
 
     assert (summary.name, summary.state, summary.metric) == ("demand", "sealed", "rmse=2.0000")
+
+
+def test_a_torn_last_line_of_a_log_is_left_out(record, tmp_path):
+    record.log_path.write_bytes(b'{"event": "run_started"}\n{"event": "stage_st')
+
+    lines = Records(tmp_path, store=record.workspace.store_root).log(record.run_id)
+
+    assert lines == [{"event": "run_started"}]
 
 
 def test_a_run_is_immutable(sealed):
