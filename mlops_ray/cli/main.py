@@ -6,7 +6,6 @@ command runs, so that ``--help`` stays fast.
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import traceback
@@ -21,9 +20,9 @@ from mlops_ray.cli.output import (
     emit_json,
     error_content,
     is_json_wanted,
-    reserve_stdout,
     say,
 )
+from mlops_ray.cli.stdout import OutputError, discard_stdout, open_streams, reserve_stdout
 from mlops_ray.errors import MlopsRayError
 
 if TYPE_CHECKING:
@@ -85,13 +84,17 @@ def _options(
 def main() -> NoReturn:
     """Entry point: run the command, report errors, end with the documented exit code."""
     signal.signal(signal.SIGTERM, _interrupt)
-    if is_json_wanted():
-        reserve_stdout()
-    status = _outcome()
+    open_streams()
+    status = OK
     try:
+        if is_json_wanted():
+            reserve_stdout()
+        status = _outcome()
         sys.stdout.flush()
-    except BrokenPipeError:  # Whoever read the output has left, as `head` does.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    except OutputError as error:
+        discard_stdout()
+        if not error.is_reader_gone:
+            say(f"error: {error}")
         status = status or IO_ERROR
     sys.exit(status)
 
@@ -111,6 +114,8 @@ def _outcome() -> int:
         return _interrupted()
     except typer.Exit as ended:
         return ended.exit_code
+    except OutputError:
+        raise
     except Exception as error:  # noqa: BLE001 - the last line of defence
         return _unforeseen(error)
     if status == INTERRUPTED:  # What typer makes of Ctrl-C.
@@ -128,7 +133,7 @@ def _unforeseen(error: Exception) -> int:
     show = getattr(error, "format_message", None)
     if show is not None:  # A usage error of click.
         return _wrong_usage(show(), getattr(error, "ctx", None))
-    traceback.print_exception(error)
+    say("".join(traceback.format_exception(error)).rstrip())
     say("this is a bug in mlops-ray; please report it with the lines above")
     _emit_error("bug", MlopsRayError(f"{type(error).__name__}: {error}", hint="please report it"))
     return BUG

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
+import math
 import sys
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
+from mlops_ray.cli.stdout import discard_stderr, write_stdout
 from mlops_ray.errors import InvalidConfigError, MlopsRayError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["emit_json", "error_content", "is_json_wanted", "reserve_stdout", "say", "show_table"]
-
-_state: Final[dict[str, int]] = {}
+__all__ = ["emit_json", "error_content", "is_json_wanted", "say", "show_table"]
 
 
 def is_json_wanted() -> bool:
@@ -22,17 +21,14 @@ def is_json_wanted() -> bool:
     return "--json" in sys.argv[1:]
 
 
-def reserve_stdout() -> None:
-    """Keep stdout for the one JSON line: whatever else writes to it, Ray too, goes to stderr."""
-    sys.stdout.flush()
-    _state["stdout"] = os.dup(1)
-    os.dup2(2, 1)
-
-
 def emit_json(thing: str, content: dict[str, Any]) -> None:
-    """Print the one JSON line of a command, ``{"schema": "mlops-ray/<thing>/v1", ...}``."""
-    line = json.dumps({"schema": f"mlops-ray/{thing}/v1", **content}, ensure_ascii=False)
-    os.write(_state.get("stdout", 1), line.encode() + b"\n")
+    """Print the one JSON line of a command, ``{"schema": "mlops-ray/<thing>/v1", ...}``.
+
+    What JSON cannot say is null (a number that is not finite) or escaped (a name not in UTF-8).
+    """
+    tagged = _sayable({"schema": f"mlops-ray/{thing}/v1", **content})
+    line = json.dumps(tagged, ensure_ascii=False, allow_nan=False)
+    write_stdout(line.encode() + b"\n")
 
 
 def error_content(error: MlopsRayError, code: str = "") -> dict[str, Any]:
@@ -54,7 +50,10 @@ def error_content(error: MlopsRayError, code: str = "") -> dict[str, Any]:
 
 def say(text: str) -> None:
     """Print a line for humans on stderr."""
-    print(text, file=sys.stderr, flush=True)  # noqa: T201 - this is where humans are spoken to
+    try:
+        print(text, file=sys.stderr, flush=True)  # noqa: T201 - where humans are spoken to
+    except OSError:  # Nobody is left to be told.
+        discard_stderr()
 
 
 def show_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -70,6 +69,18 @@ def show_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     for row in cells:
         line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         print(line.rstrip())  # noqa: T201 - the result of the command
+
+
+def _sayable(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    if isinstance(value, dict):
+        return {_sayable(key): _sayable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_sayable(item) for item in value]
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
 
 
 def _text(cell: object) -> str:

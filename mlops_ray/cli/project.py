@@ -11,16 +11,19 @@ import mlops_ray
 from mlops_ray.cli.exit_codes import LOOKED_AND_FOUND, OK
 from mlops_ray.cli.options import AsJson, ConfigPath, Overrides, RegistryOption, StoreOption
 from mlops_ray.cli.output import emit_json, say, show_table
+from mlops_ray.errors import ConfigError
 
 __all__ = ["check", "doctor", "init"]
 
 
 def init(
-    folder: Annotated[Path, typer.Argument(help="Folder to fill; made if absent.")] = Path(),
+    folder: Annotated[str, typer.Argument(help="Folder to fill; made if absent.")] = ".",
     as_json: AsJson = False,
 ) -> int:
     """Make a small project that runs."""
-    written = mlops_ray.init_project(folder)
+    if not folder:  # A Path would make it the current folder.
+        raise ConfigError("the folder's name is empty", hint="`mlops-ray init .` fills this folder")
+    written = mlops_ray.init_project(Path(folder))
     if as_json:
         emit_json("init", {"files": [str(path) for path in written]})
         return OK

@@ -48,14 +48,15 @@ def run(
 
 
 def _report_rejection(outcome: Any, *, as_json: bool) -> int:  # noqa: ANN401 - mlops_ray.Run
-    missed = outcome.envelope.error.message
-    hint = f"nothing was registered; see `mlops-ray runs show {outcome.run_id}`"
+    error = mlops_ray.GateError(
+        f"run {outcome.run_id} was rejected: {outcome.envelope.error.message}",
+        hint=f"nothing was registered; see `mlops-ray runs show {outcome.run_id}`",
+    )
     if as_json:
-        error = mlops_ray.GateError(f"run {outcome.run_id} was rejected", missed, hint=hint)
         emit_json("error", {**error_content(error), "run": outcome.to_json()})
     else:
         describe_run(outcome)
-    say(f"error: run {outcome.run_id} was rejected by its gates: {missed}; {hint}")
+    say(f"error: {error}")
     return REJECTED
 
 

@@ -18,6 +18,8 @@ _Contradiction = tuple[tuple[str | int, ...], str, str]
 
 def contradictions(config: PipelineConfig) -> Iterator[_Contradiction]:
     """Each contradiction as the path of the key to change, what is wrong, and the way out."""
+    yield from _unreadable_source(config)
+    yield from _repeated_columns(config)
     yield from _misfit_metrics(config)
     yield from _impossible_splits(config)
     for name in sorted(set(config.search.space) & set(config.model.params)):
@@ -34,6 +36,23 @@ def contradictions(config: PipelineConfig) -> Iterator[_Contradiction]:
             "a model is registered only through a gate",
             "add 'gates', such as - {metric: roc_auc, at_least: 0.9}",
         )
+
+
+def _unreadable_source(config: PipelineConfig) -> Iterator[_Contradiction]:
+    scheme, mark, _ = config.data.source.path.partition("://")
+    if mark:  # The rest may hold a password.
+        yield (
+            ("data", "source"),
+            f"a source cannot be read by {scheme!r}",
+            "give a local file, folder or glob, or sklearn:NAME",
+        )
+
+
+def _repeated_columns(config: PipelineConfig) -> Iterator[_Contradiction]:
+    for role, columns in (("key", config.data.key), ("order_by", config.data.order_by)):
+        for index, name in enumerate(columns):
+            if name in columns[:index]:
+                yield ("data", role, index), f"{name!r} is listed twice", "list it once"
 
 
 def _misfit_metrics(config: PipelineConfig) -> Iterator[_Contradiction]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -14,7 +15,7 @@ from mlops_ray.config.yaml_text import YamlDocument, read_yaml
 from mlops_ray.errors import ConfigProblem, InvalidConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from pydantic_core import ErrorDetails
@@ -52,12 +53,18 @@ class LoadedConfig:
         return "file" if path in self.document.places or short else "default"
 
 
-def load_config(path: Path, overrides: Sequence[str] = ()) -> LoadedConfig:
+def load_config(
+    path: Path,
+    overrides: Sequence[str] = (),
+    further: Callable[[LoadedConfig], Iterable[ConfigProblem]] = lambda _: (),
+) -> LoadedConfig:
     """Load and validate a pipeline file.
 
     Args:
         path: The file.
         overrides: ``dotted.key=value`` texts, the value read as YAML; they win over the file.
+        further: Finds mistakes that this package cannot know, such as an estimator's parameters;
+            they are reported together with the contradictions found here.
 
     Raises:
         InvalidConfigError: The file is YAML but not a valid pipeline; lists all mistakes.
@@ -67,15 +74,17 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> LoadedConfig:
     try:
         config = PipelineConfig.model_validate(document.value)
     except ValidationError as error:
-        problems = [_problem(detail, document) for detail in error.errors()]
+        problems = _problems(error.errors(), document)
         raise InvalidConfigError(tuple(sorted(problems, key=lambda p: p.where))) from None
+    loaded = LoadedConfig(config, path, document)
     conflicts = [
         ConfigProblem(what, hint=hint, where=document.where(place))
         for place, what, hint in contradictions(config)
     ]
+    conflicts += further(loaded)
     if conflicts:
         raise InvalidConfigError(tuple(sorted(conflicts, key=lambda p: p.where)))
-    return LoadedConfig(config, path, document)
+    return loaded
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -90,6 +99,19 @@ def nearest(name: str, known: Iterable[str]) -> str:
     if match:
         return f"did you mean {match[0]!r}?"
     return f"known here: {', '.join(names)}" if names else ""
+
+
+def _problems(details: list[ErrorDetails], document: YamlDocument) -> list[ConfigProblem]:
+    """One problem a mistake: a union complains once for each of its members."""
+    merged: dict[tuple[_Path, str, str], ConfigProblem] = {}
+    for detail in details:
+        problem = _problem(detail, document)
+        key = (_path_in_file(detail["loc"], document.value), problem.what, problem.got)
+        known = merged.get(key)
+        if known and known.wanted != problem.wanted:
+            problem = known._replace(wanted=f"{known.wanted} or {problem.wanted}")
+        merged[key] = problem
+    return list(merged.values())
 
 
 def _problem(detail: ErrorDetails, document: YamlDocument) -> ConfigProblem:
@@ -108,6 +130,9 @@ def _problem(detail: ErrorDetails, document: YamlDocument) -> ConfigProblem:
     if kind == "value_error":
         return ConfigProblem(message.removeprefix("Value error, "), where=where)
     got = detail["input"]
+    if isinstance(got, date):
+        hint = f'put it in quotes: "{got}"'
+        return ConfigProblem("wrong value", f"the date {got}", _lowered(message), hint, where)
     shown = repr(got) if isinstance(got, str | int | float | bool) else type(got).__name__
     return ConfigProblem("wrong value", shown, _lowered(message), where=where)
 

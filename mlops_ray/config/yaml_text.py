@@ -1,8 +1,4 @@
-"""Reads YAML as plain values plus the place of every key, and refuses YAML's traps.
-
-Aliases (a 235-byte file can become 28 MB), anchors, tags, duplicate keys, several documents and
-anything over 1 MiB are errors with a line, not surprises later.
-"""
+"""Reads a YAML file as plain values plus the place of every key, at most 1 MiB of it."""
 
 from __future__ import annotations
 
@@ -10,11 +6,9 @@ import copy
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
-from ruamel.yaml.tokens import AliasToken, AnchorToken, TagToken
 
+from mlops_ray.config.yaml_parser import parse_yaml
 from mlops_ray.errors import ConfigError, Where
 
 if TYPE_CHECKING:
@@ -46,7 +40,8 @@ class YamlDocument:
     def where(self, path: _Path) -> Where:
         """Place of a path; of its nearest ancestor in the file where the path is not written."""
         key = ".".join(str(part) for part in path)
-        if key in self.overridden:
+        starts = (".".join(map(str, path[:end])) for end in range(1, len(path) + 1))
+        if self.overridden.intersection(starts):
             return Where(file="--set", key=key)
         for end in range(len(path), 0, -1):
             if path[:end] in self.places:
@@ -71,18 +66,8 @@ def read_yaml(path: Path) -> YamlDocument:
         ConfigError: The file is absent, too large, not UTF-8, not YAML, not a single mapping, or
             uses an anchor, an alias, a tag or a key twice.
     """
-    text = _text(path)
     name = str(path)
-    try:
-        _refuse_indirection(text, name)
-        node = YAML(typ="safe", pure=True).compose(text)
-        value = YAML(typ="safe", pure=True).load(text)
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = Where(name, mark.line + 1, mark.column + 1) if mark else Where(name)
-        raise ConfigError("not valid YAML", _first_line(error), where=place) from error
-    except YAMLError as error:
-        raise ConfigError("not valid YAML", _first_line(error), where=Where(name)) from error
+    node, value = parse_yaml(_text(path), Where(name))
     if not isinstance(value, dict):
         raise ConfigError(
             "a pipeline file is one mapping",
@@ -135,27 +120,11 @@ def _override(value: dict[str, Any], text: str) -> str:
                 where=Where("--set", key=key),
             )
         target = child
-    try:
-        target[last] = YAML(typ="safe", pure=True).load(written)
-    except YAMLError as error:
-        place, hint = Where("--set", key=key), "put the value in quotes, or close what is open"
-        raise ConfigError("not valid YAML", repr(written), "", hint, place) from error
+    _, target[last] = parse_yaml(written, Where("--set", key=key))
     return key
 
 
-def _refuse_indirection(text: str, name: str) -> None:
-    kinds = {AliasToken: "an alias", AnchorToken: "an anchor", TagToken: "a tag"}
-    for token in YAML(typ="safe", pure=True).scan(text):
-        if type(token) in kinds:
-            mark = token.start_mark
-            raise ConfigError(
-                f"a pipeline file has no anchors, aliases or tags: found {kinds[type(token)]}",
-                hint="write the value out",
-                where=Where(name, mark.line + 1, mark.column + 1),
-            )
-
-
-def _collect(node: Node, path: _Path, places: dict[_Path, tuple[int, int]]) -> None:
+def _collect(node: Node | None, path: _Path, places: dict[_Path, tuple[int, int]]) -> None:
     if isinstance(node, MappingNode):
         for key, item in node.value:
             places[(*path, key.value)] = (key.start_mark.line + 1, key.start_mark.column + 1)
@@ -164,8 +133,3 @@ def _collect(node: Node, path: _Path, places: dict[_Path, tuple[int, int]]) -> N
         for index, item in enumerate(node.value):
             places[(*path, index)] = (item.start_mark.line + 1, item.start_mark.column + 1)
             _collect(item, (*path, index), places)
-
-
-def _first_line(error: Exception) -> str:
-    problem = getattr(error, "problem", None)
-    return str(problem or error).strip().splitlines()[0]

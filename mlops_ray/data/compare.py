@@ -1,7 +1,8 @@
 """Comparing two profiles of one column: has the distribution moved, and is it chance?
 
 Both sides were counted in buckets that do not depend on the data, so any two profiles can be
-compared without their rows. A missing value is a bin of its own.
+compared without their rows. A missing value is a bin of its own, and so is an infinite one. Where
+the reference's spread is smaller than a bucket, its exact moments are compared as well.
 
 Source: B. Yurdakul, "Statistical Properties of Population Stability Index", Western Michigan
 University, 2018 (the index); K. Pearson's chi-squared test of homogeneity by
@@ -18,20 +19,20 @@ import numpy as np
 from scipy.stats import chi2_contingency
 
 from mlops_ray.data.column_profile import CategoryProfile, NumberProfile
+from mlops_ray.data.moments import compare_moments, is_unresolved
+from mlops_ray.data.number_bins import number_bins
 from mlops_ray.errors import ColumnError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mlops_ray.data.column_profile import ColumnProfile
+    from mlops_ray.data.number_bins import Counts
 
 __all__ = ["Comparison", "compare_profiles", "population_stability_index"]
 
-_MAX_BINS: Final = 10
 _PSEUDO_COUNT: Final = 0.5  # Per bin, so that an empty bin stays finite.
 _MIN_EXPECTED: Final = 5.0
-
-Counts = tuple["NDArray[np.int64]", "NDArray[np.int64]"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +40,11 @@ class Comparison:
     """How far a live column is from its reference.
 
     Attributes:
-        psi: Population stability index in nats; 0 where the shares of all bins agree.
+        psi: Population stability index in nats; 0 where the shares of all bins agree. Where the
+            moments of an unresolved column are farther apart, their divergence.
         statistic: Chi-squared statistic; 0 where fewer than two bins can be told apart.
-        p_value: Probability of a statistic as large by chance; 1 in that case.
+        p_value: Probability of a statistic as large by chance, 1 in that case; or of such moments,
+            with the correction for having looked at both.
         n_bins: Bins the index was computed over.
         n_reference: Rows of the reference, with nulls.
         n_live: Live rows, with nulls.
@@ -62,20 +65,23 @@ class Comparison:
 def compare_profiles(reference: ColumnProfile, live: ColumnProfile) -> Comparison:
     """Compare two profiles of one column.
 
-    Numbers are compared over at most 10 bins at quantiles of the reference, strings and booleans
-    over their values.
+    Numbers are compared over at most 10 bins at quantiles of the reference, and to each side of it
+    where that matters; strings and booleans over their values.
 
     Raises:
-        ColumnError: A side has no rows, the kinds differ, the column is a time, or it has too many
-            distinct values to be counted.
+        ColumnError: A side has no rows, the kinds differ, the column is a time, it has too many
+            distinct values to be counted, or its profiles are too coarse to tell.
     """
     if not reference.n_rows or not live.n_rows:
         got = f"{reference.n_rows} reference and {live.n_rows} live rows"
         raise ColumnError("a side of the comparison is empty", got, "rows on both sides")
     expected, found = _with_nulls(_binned(reference, live), reference, live)
     statistic, p_value = _chi_squared(expected, found)
+    psi = population_stability_index(expected, found)
+    if isinstance(reference, NumberProfile) and isinstance(live, NumberProfile):
+        psi, p_value = _with_moments(psi, p_value, reference, live)
     return Comparison(
-        psi=population_stability_index(expected, found),
+        psi=psi,
         statistic=statistic,
         p_value=p_value,
         n_bins=len(expected),
@@ -103,7 +109,7 @@ def population_stability_index(reference: NDArray[np.int64], live: NDArray[np.in
 
 def _binned(reference: ColumnProfile, live: ColumnProfile) -> Counts:
     if isinstance(reference, NumberProfile) and isinstance(live, NumberProfile):
-        return _number_bins(reference, live)
+        return number_bins(reference, live)
     if isinstance(reference, CategoryProfile) and isinstance(live, CategoryProfile):
         if reference.counts.is_overflow or live.counts.is_overflow:
             raise ColumnError("the column has too many distinct values to be compared")
@@ -117,28 +123,13 @@ def _binned(reference: ColumnProfile, live: ColumnProfile) -> Counts:
     raise ColumnError("the two profiles cannot be compared", kinds, "two numbers or categories")
 
 
-def _number_bins(reference: NumberProfile, live: NumberProfile) -> Counts:
-    edges = _edges(reference)
-    return (_between(edges, reference), _between(edges, live))
-
-
-def _edges(reference: NumberProfile) -> NDArray[np.int64]:
-    """Buckets at quantiles of the reference, each the last of its bin; the last bin is open."""
-    buckets = np.array(reference.histogram.buckets, dtype=np.int64)
-    if buckets.size < 2:
-        return np.array([bucket + at for bucket in buckets for at in (-1, 0)], dtype=np.int64)
-    cumulated = np.cumsum(reference.histogram.counts)
-    ranks = np.arange(1, _MAX_BINS) / _MAX_BINS * cumulated[-1]
-    edges = np.unique(buckets[np.searchsorted(cumulated, ranks, side="left")])
-    inner = edges[edges < buckets[-1]]
-    return inner if inner.size else buckets[-2:-1]  # The last bucket holds 9 of 10 rows.
-
-
-def _between(edges: NDArray[np.int64], profile: NumberProfile) -> NDArray[np.int64]:
-    """Counts in the bins that end with the buckets `edges`; the last bin is open."""
-    at = np.searchsorted(edges, np.array(profile.histogram.buckets, dtype=np.int64), side="left")
-    weights = np.array(profile.histogram.counts, dtype=np.float64)
-    return np.bincount(at, weights=weights, minlength=edges.size + 1).astype(np.int64)
+def _with_moments(
+    psi: float, p_value: float, reference: NumberProfile, live: NumberProfile
+) -> tuple[float, float]:
+    if not is_unresolved(reference, live):
+        return psi, p_value
+    divergence, p_moments = compare_moments(reference, live)
+    return max(psi, divergence), min(1.0, 2 * min(p_value, p_moments))
 
 
 def _with_nulls(counts: Counts, reference: ColumnProfile, live: ColumnProfile) -> Counts:

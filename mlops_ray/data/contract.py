@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Protocol
 
+import numpy as np
+
 from mlops_ray.data.column_profile import CategoryProfile, NumberProfile
+from mlops_ray.data.histogram import Histogram
 from mlops_ray.data.split import SPLITS
 from mlops_ray.errors import ColumnError, DataError, Where
 
@@ -22,6 +25,8 @@ __all__ = ["DeclaredTarget", "check_contract", "check_target_type", "class_label
 
 _CLASS_TYPES: Final = frozenset({"integer", "string", "boolean"})
 _VALUE_TYPES: Final = frozenset({"integer", "float"})
+_LARGEST: Final = float(np.finfo(np.float32).max)  # Matrices are float32; more would be infinite.
+_FIRST_BEYOND: Final = Histogram.of(np.array([2.0**128])).buckets[0]
 
 
 class DeclaredTarget(Protocol):
@@ -72,9 +77,11 @@ def check_contract(scan: Scan, data: DeclaredTarget, features: Iterable[str]) ->
         _check_varies(scan.profiles["train"].columns[data.target], data.target)
     else:
         _check_classes(scan, data)
+    _check_float32(scan, data.target, "the target")
     for column in features:
         _check_feature(scan.profiles["train"], column)
         _check_extremes(scan, column)
+        _check_float32(scan, column, "the feature column")
 
 
 def class_labels(scan: Scan, target: str) -> list[Value]:
@@ -155,3 +162,24 @@ def _check_extremes(scan: Scan, name: str) -> None:
             hint = "write null for a missing value, or drop these rows"
             what = "the feature column holds infinite or huge values"
             raise ColumnError(what, got, "finite numbers", hint, Where(key=name))
+
+
+def _check_float32(scan: Scan, name: str, role: str) -> None:
+    for part, profile in scan.profiles.items():
+        column = profile.columns[name]
+        if not isinstance(column, NumberProfile):
+            continue
+        worst = max((column.minimum or 0.0, column.maximum or 0.0), key=abs)
+        if abs(worst) > _LARGEST:
+            got = f"{worst:g}, at least {_n_beyond(column)} such in the {column.n_rows} rows"
+            hint = "write the column in a larger unit, or drop these rows"
+            wanted = f"at most {_LARGEST:.4g} in magnitude"
+            what = f"{role} holds values too large for float32"
+            raise ColumnError(what, f"{got} of {part}", wanted, hint, Where(key=name))
+
+
+def _n_beyond(column: NumberProfile) -> int:
+    """Values of 2^128 and more in magnitude; at least the one that was found."""
+    filled = zip(column.histogram.buckets, column.histogram.counts, strict=True)
+    n = sum(count for at, count in filled if at >= _FIRST_BEYOND or at < -_FIRST_BEYOND)
+    return max(n, 1)

@@ -39,7 +39,7 @@ def read_header(path: Path, name: str) -> pa.Schema:
     """Column names, and their types as the first 16 MiB show them.
 
     Raises:
-        SourceError: The file is absent, empty or no CSV.
+        SourceError: The file is absent, empty, not UTF-8 or no CSV.
     """
     try:
         with csv.open_csv(
@@ -47,9 +47,13 @@ def read_header(path: Path, name: str) -> pa.Schema:
             read_options=csv.ReadOptions(block_size=_INFERENCE_BYTES, use_threads=False),
             convert_options=_conversion(),
         ) as reader:
-            return reader.schema
-    except (OSError, pa.ArrowException) as error:
-        raise _unreadable(name, error) from error
+            schema = reader.schema
+            # What Arrow cannot decode it takes for bytes; a name it decodes when it is asked for.
+            if schema.names and any(pa.types.is_binary(field.type) for field in schema):
+                raise _unreadable(path, name, pa.ArrowInvalid("a column of bytes"))
+            return schema
+    except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
+        raise _unreadable(path, name, error) from error
 
 
 def read_csv(path: Path, name: str, schema: Schema, columns: Sequence[str]) -> pa.Table:
@@ -57,7 +61,7 @@ def read_csv(path: Path, name: str, schema: Schema, columns: Sequence[str]) -> p
 
     Raises:
         ColumnError: A cell does not fit its column's type.
-        SourceError: The file is absent or no CSV.
+        SourceError: The file is absent, not UTF-8 or no CSV.
     """
     types = {column: _TEXT_TYPES[schema[column]] for column in schema}
     if "timestamp" in schema.values():
@@ -71,7 +75,7 @@ def read_csv(path: Path, name: str, schema: Schema, columns: Sequence[str]) -> p
     except pa.ArrowInvalid as error:
         raise _misfit(path, name, schema, error) from error
     except (OSError, pa.ArrowException) as error:
-        raise _unreadable(name, error) from error
+        raise _unreadable(path, name, error) from error
 
 
 def _conversion(
@@ -97,8 +101,8 @@ def _zoned(header: pa.Schema) -> dict[str, pa.DataType]:
 
 def _misfit(path: Path, name: str, schema: Schema, error: Exception) -> SourceError | ColumnError:
     found = _COLUMN_NUMBER.search(str(error))
-    if found is None:
-        return _unreadable(name, error)
+    if found is None or _undecodable_line(path):
+        return _unreadable(path, name, error)
     column = read_header(path, name).names[int(found[1])]
     return ColumnError(
         "a cell does not fit its column's type",
@@ -109,7 +113,24 @@ def _misfit(path: Path, name: str, schema: Schema, error: Exception) -> SourceEr
     )
 
 
-def _unreadable(name: str, error: Exception) -> SourceError:
+def _unreadable(path: Path, name: str, error: Exception) -> SourceError:
+    line = _undecodable_line(path)
+    if line:
+        hint = "write the file again as UTF-8"
+        return SourceError("the CSV file is not UTF-8 text", hint=hint, where=Where(name, line))
     first_line = (str(error).splitlines() or [type(error).__name__])[0]
     hint = "wanted is UTF-8 text, a header line and commas"
     return SourceError("cannot read the CSV file", first_line, "", hint, Where(file=name))
+
+
+def _undecodable_line(path: Path) -> int:
+    """First line, from 1, that is no UTF-8; 0 where all are. Reads the file: for messages only."""
+    if not path.is_file():
+        return 0
+    with path.open("rb") as stream:
+        for number, line in enumerate(stream, start=1):
+            try:
+                line.decode("utf-8")
+            except UnicodeDecodeError:
+                return number
+    return 0

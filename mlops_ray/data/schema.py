@@ -11,7 +11,14 @@ from mlops_ray.errors import SourceError, Where
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["ARROW_TYPES", "LogicalType", "Schema", "logical_type", "schema_of"]
+__all__ = [
+    "ARROW_TYPES",
+    "LogicalType",
+    "Schema",
+    "logical_type",
+    "schema_of",
+    "untyped_columns",
+]
 
 LogicalType: TypeAlias = Literal["integer", "float", "string", "boolean", "timestamp", "date"]
 Schema: TypeAlias = dict[str, LogicalType]
@@ -71,6 +78,8 @@ _MEANINGS: Final[tuple[tuple[Callable[[pa.DataType], bool], LogicalType], ...]] 
 def schema_of(schemas: list[tuple[str, pa.Schema]]) -> Schema:
     """The one schema that all files share, in the column order of the first.
 
+    A column without a type in any file, since it shows no value, is taken for text.
+
     Args:
         schemas: Name and Arrow schema of each file, in file order.
 
@@ -93,6 +102,20 @@ def schema_of(schemas: list[tuple[str, pa.Schema]]) -> Schema:
                     Where(file=name, key=column),
                 )
     return {column: meaning or "string" for column, meaning in merged.items()}
+
+
+def untyped_columns(schemas: list[tuple[str, pa.Schema]]) -> list[str]:
+    """The columns that `schema_of` takes for text only because no file shows a value of them.
+
+    Example:
+        >>> untyped_columns([("a.csv", pa.schema({"x": pa.null(), "y": pa.string()}))])
+        ['x']
+    """
+    return [
+        column
+        for column in schemas[0][1].names
+        if all(pa.types.is_null(schema.field(column).type) for _, schema in schemas)
+    ]
 
 
 def _meanings(file: str, schema: pa.Schema) -> dict[str, LogicalType | None]:

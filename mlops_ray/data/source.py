@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from mlops_ray.errors import SourceError, Where
+from mlops_ray.errors import ConfigError, SourceError, Where
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -60,13 +60,15 @@ def find_files(source: SourceConfig | str, root: Path) -> list[FoundFile]:
         root: The project's root folder.
 
     Raises:
-        SourceError: Nothing is there, formats are mixed, or the place is not supported.
+        SourceError: Nothing is there, or formats are mixed.
+        ConfigError: The source is a URL.
     """
     given = source if isinstance(source, str) else source.path
     wanted = "auto" if isinstance(source, str) else source.format
     if "://" in given or given.startswith("sklearn:"):
+        scheme = given.partition(":")[0]  # The rest may hold a password.
         hint = "give a local file, folder or glob of Parquet or CSV files"
-        raise SourceError("source is no local path", repr(given), hint=hint)
+        raise ConfigError("source is no local path", f"scheme {scheme!r}", hint=hint)
     folder, paths = _candidates(given, root)
     found = [_found(path, folder, wanted, given) for path in paths]
     formats = sorted({file.format for file in found})

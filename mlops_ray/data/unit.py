@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from mlops_ray.data.csv_file import read_csv, read_header
 from mlops_ray.data.parquet_file import read_footer, read_row_group
-from mlops_ray.data.schema import ARROW_TYPES, Schema, schema_of
+from mlops_ray.data.schema import ARROW_TYPES, Schema, schema_of, untyped_columns
 from mlops_ray.errors import ColumnError, SourceError, Where
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from mlops_ray.data.source import FoundFile
 
-__all__ = ["Unit", "list_units", "read_schema", "read_unit"]
+__all__ = ["Unit", "check_typed", "list_units", "read_schema", "read_unit"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +72,32 @@ def read_schema(files: Sequence[FoundFile]) -> Schema:
     """
     if not files:
         raise SourceError("no input files", "0 files", "at least 1")
-    ordered = sorted(files, key=lambda found: found.name)
-    schemas = [(file.name, _arrow_schema(file)) for file in ordered]
-    if ordered[0].format == "csv":
-        types = {field.name: field.type for field in schemas[0][1]}
-        schemas[1:] = [(name, _retyped(schema, types)) for name, schema in schemas[1:]]
-    return schema_of(schemas)
+    return schema_of(_arrow_schemas(files))
+
+
+def check_typed(files: Sequence[FoundFile], columns: Sequence[str]) -> None:
+    """Refuse columns that have no type because they have no value; for a better message.
+
+    Args:
+        files: As for `read_schema`, which took such columns for text.
+        columns: Columns that have to hold values.
+
+    Raises:
+        SourceError: The files hold no rows.
+        ColumnError: A column is all null.
+    """
+    schema, units = read_schema(files), list_units(files)
+    for column in untyped_columns(_arrow_schemas(files)):
+        if column in columns:
+            cells = [read_unit(unit, schema, [column]).column(column) for unit in units]
+            n_rows = sum(len(part) for part in cells)
+            if not n_rows:
+                got = f"0 rows in {len(units)} row groups or files"
+                raise SourceError("the input files hold no rows", got, "at least 1")
+            if sum(part.null_count for part in cells) == n_rows:
+                got = f"{n_rows} nulls in {n_rows} rows"
+                hint = "leave it out of the features, or fill it"
+                raise ColumnError("the column is all null", got, "values", hint, Where(key=column))
 
 
 def read_unit(unit: Unit, schema: Schema, columns: Sequence[str] | None = None) -> pa.Table:
@@ -99,6 +119,15 @@ def read_unit(unit: Unit, schema: Schema, columns: Sequence[str] | None = None) 
         table = read_row_group(unit.path, unit.name, unit.row_group, names)
     arrays = [_canonical(table.column(name), schema, name, unit) for name in names]
     return pa.table(arrays, names=names)
+
+
+def _arrow_schemas(files: Sequence[FoundFile]) -> list[tuple[str, pa.Schema]]:
+    ordered = sorted(files, key=lambda found: found.name)
+    schemas = [(file.name, _arrow_schema(file)) for file in ordered]
+    if ordered[0].format == "csv":
+        types = {field.name: field.type for field in schemas[0][1]}
+        schemas[1:] = [(name, _retyped(schema, types)) for name, schema in schemas[1:]]
+    return schemas
 
 
 def _row_groups(file: FoundFile) -> Sequence[int | None]:

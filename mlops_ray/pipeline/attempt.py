@@ -20,7 +20,7 @@ from mlops_ray.telemetry import quiet_ray_loggers
 
 if TYPE_CHECKING:
     from mlops_ray.data.unit_map import UnitMap
-    from mlops_ray.manifest import RunRecord
+    from mlops_ray.manifest import GateFacts, RunRecord
     from mlops_ray.pipeline.circumstances import Circumstances
     from mlops_ray.pipeline.freeze import Frozen
     from mlops_ray.pipeline.objects import ObjectList
@@ -143,8 +143,9 @@ def _outcome(result: Result) -> tuple[State, ErrorFacts | None]:
     missed = [gate for gate in result.gates if gate.verdict not in {"PASS", "OVERRIDDEN"}]
     if not missed:
         return "sealed", None
-    reasons = "; ".join(
-        f"{gate.metric} {gate.comparator} {gate.threshold:g} wanted, got {gate.value}"
-        for gate in missed
-    )
-    return "rejected", ErrorFacts(code="gate", message=reasons)
+    return "rejected", ErrorFacts(code="gate", message=", ".join(map(_shortfall, missed)))
+
+
+def _shortfall(gate: GateFacts) -> str:
+    found = "has no value" if gate.value is None else f"is {gate.value:.6g}"
+    return f"{gate.metric} {found} where its gate wants {gate.comparator} {gate.threshold:g}"

@@ -16,6 +16,7 @@ from mlops_ray.data.split import SPLITS
 from mlops_ray.features.fit import fit_features
 from mlops_ray.features.matrix import Matrix, MatrixPlan, gather, matrix_of_unit
 from mlops_ray.manifest import SplitFacts, canonical_bytes, digest_json
+from mlops_ray.pipeline.inputs import check_unchanged
 from mlops_ray.storage import digest
 
 if TYPE_CHECKING:
@@ -47,7 +48,11 @@ class Prepared:
 
 
 def ingest(context: Context) -> Scan:
-    """Make the one pass: fingerprint, split and statistics of every row."""
+    """Make the one pass: fingerprint, split and statistics of every row.
+
+    Raises:
+        DataError: The data cannot be read, or a file changed meanwhile.
+    """
     data = context.spec.data
     inputs = {file.name: file.sha256 for file in data.inputs}
     params = {"split": context.spec.split.model_dump(mode="json"), "columns": data.columns}
@@ -55,6 +60,7 @@ def ingest(context: Context) -> Scan:
         "ingest", engine=context.data_engine, inputs=inputs, params=params
     ) as notes:
         found = scan(context.units, ScanPlan(context.schema, context.split_rows), context.unit_map)
+        check_unchanged(context.files, context.objects.store)
         notes.outputs["fingerprint"] = found.fingerprint
         notes.facts |= {**context.data_facts(), "rows": found.n_rows}
     return found
@@ -121,7 +127,11 @@ def features(context: Context, found: Scan, baseline: str) -> Prepared:
 def build_matrices(
     context: Context, state: FeatureState, labels: tuple[Value, ...], parts: tuple[SplitName, ...]
 ) -> dict[SplitName, Matrix]:
-    """Matrices of some parts; rows of other parts never leave the unit that reads them."""
+    """Matrices of some parts; rows of other parts never leave the unit that reads them.
+
+    Raises:
+        DataError: The data cannot be read, or a file changed meanwhile.
+    """
     data = context.spec.data
     plan = MatrixPlan(
         schema=context.schema,
@@ -132,7 +142,9 @@ def build_matrices(
         order_by=tuple(data.order_by),
         parts=parts,
     )
-    return gather(plan, context.unit_map(partial(matrix_of_unit, plan), context.units))
+    payloads = context.unit_map(partial(matrix_of_unit, plan), context.units)
+    check_unchanged(context.files, context.objects.store)
+    return gather(plan, payloads)
 
 
 def _matrix_digest(matrix: Matrix) -> str:

@@ -16,7 +16,7 @@ from mlops_ray.pipeline.freeze import freeze
 from mlops_ray.pipeline.objects import ObjectList
 from mlops_ray.pipeline.project import Project
 from mlops_ray.pipeline.records import register_run
-from mlops_ray.pipeline.resolve import Resolved, resolve
+from mlops_ray.pipeline.resolve import Resolved, parameter_problems, resolve
 from mlops_ray.pipeline.run import Run, load_run
 from mlops_ray.pipeline.upload import check_outlives_upload
 from mlops_ray.runtime.address import check_address
@@ -57,7 +57,7 @@ class Pipeline:
         store: str | Path | None = None,
         registry: str | Path | None = None,
     ) -> None:
-        self.loaded = load_config(Path(config), overrides)
+        self.loaded = load_config(Path(config), overrides, parameter_problems)
         self.project = Project(Path(config).absolute().parent, store=store, registry=registry)
 
     def check(self) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from mlops_ray.config.loader import nearest
@@ -11,7 +12,7 @@ from mlops_ray.data.contract import check_target_type
 from mlops_ray.data.parquet_file import parquet_bytes
 from mlops_ray.data.schema import schema_of
 from mlops_ray.data.source import find_files
-from mlops_ray.data.unit import read_schema
+from mlops_ray.data.unit import check_typed, read_schema
 from mlops_ray.errors import ColumnError, ConfigError, ConfigProblem, InvalidConfigError, Where
 from mlops_ray.features.plan import FeatureSpec, resolve_features
 from mlops_ray.models.families import family_named
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from mlops_ray.data.schema import Schema
     from mlops_ray.data.source import FoundFile
 
-__all__ = ["Resolved", "resolve"]
+__all__ = ["Resolved", "parameter_problems", "resolve"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ def resolve(loaded: LoadedConfig, root: Path) -> Resolved:
         SourceError: There are no files, or they cannot be read or disagree.
         ColumnError: A column is absent or has a type that its steps cannot take.
     """
-    problems = tuple(_parameter_problems(loaded))
+    problems = tuple(parameter_problems(loaded))
     if problems:
         raise InvalidConfigError(problems)
     source = loaded.config.data.source.path
@@ -86,11 +87,29 @@ def resolve(loaded: LoadedConfig, root: Path) -> Resolved:
         schema = read_schema(files)
     special = _special_columns(loaded)
     _check_present(loaded, special, schema)
-    check_target_type(schema, loaded.config.data)
-    features = _features(loaded, schema, set(special.values()))
+    try:
+        check_target_type(schema, loaded.config.data)
+        features = _features(loaded, schema, set(special.values()))
+    except ColumnError:
+        # The type that does not fit may be no type at all: a column without a value.
+        check_typed(files, _used(loaded, schema))
+        raise
     used = {*special.values(), *(spec.column for spec in features)}
     kept = {name: dtype for name, dtype in schema.items() if name in used}
     return Resolved(loaded, files, snapshot, kept, features)
+
+
+def _used(loaded: LoadedConfig, schema: Schema) -> list[str]:
+    """The target and whatever a feature group names."""
+    config = loaded.config
+    patterns = [pattern for group in config.features for pattern in group.columns]
+    return [
+        column
+        for column in schema
+        if column == config.data.target
+        or column in patterns
+        or any(fnmatchcase(column, pattern) for pattern in patterns)
+    ]
 
 
 def _features(loaded: LoadedConfig, schema: Schema, exclude: set[str]) -> list[FeatureSpec]:
@@ -107,7 +126,8 @@ def _place(loaded: LoadedConfig, key: str) -> Where:
     return loaded.document.where(tuple(int(p) if p.isdecimal() else p for p in parts))
 
 
-def _parameter_problems(loaded: LoadedConfig) -> Iterator[ConfigProblem]:
+def parameter_problems(loaded: LoadedConfig) -> Iterator[ConfigProblem]:
+    """Names and values of parameters that the estimator does not take, each with its place."""
     config = loaded.config
     family = family_named(config.model.family)
     for name, value in config.model.params.items():

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["IngressGuard", "environment", "middlewares"]
 
 _MAX_BODY_VARIABLE: Final = "MLOPS_RAY_MAX_BODY_BYTES"
-_SERVE_PATHS: Final = "/-/"  # Ray Serve's own health and route list.
+_SERVE_PATHS: Final = frozenset({"/-/healthz", "/-/routes"})  # Ray Serve's own.
 _STRIPPED: Final = frozenset(
     {
         b"x-request-timeout-seconds",
@@ -75,7 +75,7 @@ class IngressGuard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on once its body is here, and its answer back in our form."""
-        if scope["type"] != "http" or scope["path"].startswith(_SERVE_PATHS):
+        if scope["type"] != "http" or scope["path"] in _SERVE_PATHS:
             await self._app(scope, receive, send)
             return
         request_id = request_id_of(scope["headers"])

@@ -12,9 +12,16 @@ __all__ = ["check_port", "free_port"]
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """A port that nobody listens on at this moment."""
-    with _bound(host, 0) as listener:
-        return int(listener.getsockname()[1])
+    """A port that nobody listens on at this moment.
+
+    Raises:
+        PortInUseError: The host is no address of this machine.
+    """
+    try:
+        with _bound(host, 0) as listener:
+            return int(listener.getsockname()[1])
+    except (OSError, ValueError) as error:
+        raise _unusable(0, host, error) from error
 
 
 def check_port(port: int, host: str = "127.0.0.1") -> None:
@@ -25,15 +32,19 @@ def check_port(port: int, host: str = "127.0.0.1") -> None:
     """
     try:
         _bound(host, port).close()
-    except (OSError, OverflowError) as error:
-        is_taken = getattr(error, "errno", None) == errno.EADDRINUSE
-        raise PortInUseError(
-            f"port {port} on {host} cannot be used",
-            (is_taken and port_holder(port)) or str(getattr(error, "strerror", None) or error),
-            hint="choose another with --port, or let --port 0 find a free one"
-            if is_taken
-            else "give --host an address of this machine, and --port a port you may use",
-        ) from error
+    except (OSError, OverflowError, ValueError) as error:
+        raise _unusable(port, host, error) from error
+
+
+def _unusable(port: int, host: str, error: Exception) -> PortInUseError:
+    is_taken = getattr(error, "errno", None) == errno.EADDRINUSE
+    return PortInUseError(
+        f"port {port} on {host} cannot be used" if port else f"host {host} cannot be used",
+        (is_taken and port_holder(port)) or str(getattr(error, "strerror", None) or error),
+        hint="choose another with --port, or let --port 0 find a free one"
+        if is_taken
+        else "give --host an address of this machine, and --port a port you may use",
+    )
 
 
 def _bound(host: str, port: int) -> socket.socket:

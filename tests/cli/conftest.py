@@ -60,7 +60,9 @@ class Shell:
         """Another shell of the same user."""
         return replace(self, folder=folder, variables={**self.variables, **variables})
 
-    def run(self, *command: str | Path, timeout: float = _TIMEOUT_S) -> Done:
+    def run(
+        self, *command: str | Path, timeout: float = _TIMEOUT_S, pass_fds: tuple[int, ...] = ()
+    ) -> Done:
         """Run any command to its end."""
         done = subprocess.run(
             [*map(str, command)],
@@ -70,6 +72,7 @@ class Shell:
             capture_output=True,
             text=True,
             timeout=timeout,
+            pass_fds=pass_fds,
             check=False,
         )
         return Done(done.returncode, done.stdout, done.stderr)

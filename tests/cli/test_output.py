@@ -1,4 +1,6 @@
-from mlops_ray.cli.output import show_table
+import json
+
+from mlops_ray.cli.output import emit_json, show_table
 
 
 def test_cells_are_written_for_people(capsys):
@@ -23,4 +25,16 @@ def test_columns_stand_below_each_other(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert {line.index(word) for line, word in zip(lines, ["VERSION", "3", "12"], strict=True)} == {
         13
+    }
+
+
+def test_what_json_cannot_say_is_null_or_escaped(capfd):
+    emit_json("x", {"a": [float("nan"), float("inf"), 1.5], "b": {"\udcff.yaml": ("é",)}})
+
+    line = capfd.readouterr().out
+    assert "NaN" not in line
+    assert json.loads(line) == {
+        "schema": "mlops-ray/x/v1",
+        "a": [None, None, 1.5],
+        "b": {"\\udcff.yaml": ["é"]},
     }

@@ -48,7 +48,7 @@ def test_a_rejected_run_ends_with_3_is_kept_and_registers_nothing(outcomes, shel
 
     assert done.code == 3, done
     assert (done.line["schema"], done.line["code"]) == ("mlops-ray/error/v1", "gate")
-    assert "rmse <= 0.001 wanted, got " in done.line["message"]
+    assert " where its gate wants <= 0.001; nothing was registered" in done.line["message"]
     assert (done.line["run"]["state"], done.line["run"]["model"]) == ("rejected", None)
     assert [gate["verdict"] for gate in done.line["run"]["gates"]] == ["FAIL"]
     kept = shells["rejected"].mlops_ray("runs", "ls", "--json").line["runs"]

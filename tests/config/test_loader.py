@@ -84,6 +84,9 @@ def test_all_mistakes_are_reported_at_once_in_the_order_of_the_file(tmp_path: Pa
         ("valid: {share: 0.2}", "valid: {share: 0.8}", "no rows to train"),
         ("source: data/*.parquet", "source: {pth: x}", "did you mean 'path'?"),
         ("trials: 4", "trials: 1e400", "trials"),
+        ("key: [id]", "key: [id, id]", "8:13: data.key.1: 'id' is listed twice"),
+        ("key: [id]", "order_by: [a, id, a]", "8:21: data.order_by.2: 'a' is listed twice"),
+        ("data/*.parquet", "http://h/y.csv", "5:3: data.source: a source cannot be read by 'http'"),
     ],
 )
 def test_contradictions_name_the_way_out(tmp_path: Path, old: str, new: str, message: str) -> None:
@@ -102,6 +105,15 @@ def test_contradictions_name_the_way_out(tmp_path: Path, old: str, new: str, mes
         ("\ta: 1\n", "not valid YAML"),
         ("", "one mapping"),
         ("#" + "x" * 2**20, "too large"),
+        ("? [a, b]\n: 1\n", "p.yaml:1:3: a key is text: got a list"),
+        ("2018: 1\n", "p.yaml:1:1: a key is text: got '2018'; put it in quotes"),
+        ("a:\n  " + "[" * 5000, "p.yaml:2:52: nested too deeply"),
+        ("a:\n  " + "[" * 5000 + "]" * 5000, "p.yaml:2:52: nested too deeply"),
+        ("- " * 5000 + "1", "p.yaml:1:101: nested too deeply"),
+        ("a: " + "9" * 5000, "p.yaml:1:4: a number is too long: got 5000 characters"),
+        ("a: 2018-13-01", "p.yaml:1:4: no such date or number: got '2018-13-01'; put it in quotes"),
+        ('a: "x\\ud800"', "p.yaml:1:4: half of a character"),
+        ('"\\udfff": 1', "p.yaml:1:1: half of a character"),
     ],
 )
 def test_yaml_traps_are_refused_with_their_place(tmp_path: Path, text: str, message: str) -> None:
@@ -130,6 +142,34 @@ def test_overrides_win_and_are_told_as_origin(tmp_path: Path) -> None:
     assert origins["search.trials"] == origins["model.params.max_bin"] == "cli"
     assert origins["name"] == "file"
     assert origins["search.generation"] == "default"
+
+
+@pytest.mark.parametrize(
+    "value", ["{? [a, b] : 1}", "[" * 5000, "9" * 5000, '"\\ud800"', "\udcff", "2018-13-01", "*x"]
+)
+def test_a_trap_in_an_override_is_blamed_on_it(tmp_path: Path, value: str) -> None:
+    with pytest.raises(ConfigError, match=r"^--set: model\.params\.k: ") as caught:
+        _load(tmp_path, GOOD, f"model.params.k={value}")
+
+    assert len(str(caught.value)) < 300
+
+
+def test_an_item_of_an_overridden_list_is_blamed_on_the_command_line(tmp_path: Path) -> None:
+    assert _problems(tmp_path, GOOD, "data.key=[id, id]") == [
+        "--set: data.key.1: 'id' is listed twice; list it once"
+    ]
+
+
+def test_a_date_without_quotes_is_one_mistake(tmp_path: Path) -> None:
+    problems = _problems(
+        tmp_path, GOOD.replace("test: {share: 0.2", "test: {time_from: 2018-01-01")
+    )
+
+    assert len(problems) == 1
+    assert problems[0].startswith(
+        "9:16: split.test.time_from: wrong value: got the date 2018-01-01"
+    )
+    assert problems[0].endswith('; put it in quotes: "2018-01-01"')
 
 
 def test_a_bad_override_is_blamed_on_the_command_line(tmp_path: Path) -> None:

@@ -110,3 +110,68 @@ def test_the_index_is_symmetric():
 
     swapped = population_stability_index(other, one)
     assert population_stability_index(one, other) == pytest.approx(swapped, rel=1e-14)
+
+
+def _moved_and_not():
+    """Columns whose buckets hide a move: name, type, reference, untouched twin, moved."""
+    rng = np.random.default_rng(11)
+
+    def normal(mean):
+        return rng.normal(mean, 0.5, 2000)
+
+    def years(first, dtype):
+        return rng.integers(first, first + 2, 2000).astype(dtype)
+
+    def codes(first):
+        return rng.integers(first, first + 3, 2000)
+
+    heavy = [1000] * 100 + [1001] * 1900
+    infinite = [np.inf] * 2000
+    yield "integer", years(2016, "i8"), years(2016, "i8"), years(2018, "i8")
+    yield "float", years(2016, "f8"), years(2016, "f8"), years(2018, "f8")
+    yield "integer", codes(1000), codes(1000), codes(1004)
+    yield "integer", heavy, heavy[::-1], [1005] * 2000
+    yield "float", normal(1002), normal(1002), normal(1005)
+    yield "float", -normal(1002), -normal(1002), -normal(1005)
+    yield "float", normal(1002), normal(1002), rng.normal(1002, 2.0, 2000)
+    yield "float", [5.0] * 2000, [5.0] * 500, [5.1] * 2000
+    yield "float", [5.0] * 2000, [5.0] * 500, [5.0] * 1000 + [5.1] * 1000
+    yield "float", rng.normal(size=2000), rng.normal(size=2000), infinite
+    yield "float", normal(1002), normal(1002), infinite
+    yield "float", normal(1002), normal(1002), [np.nan] * 1999 + [1002.0]
+    tiny = [1e-200, 2e-200] * 1000  # Their variance is below the smallest float64.
+    yield "float", tiny, tiny[::-1], [5e-200] * 2000
+    yield "float", [1e-200] * 2000, [1e-200] * 500, [1e-200, 3e-200] * 1000
+
+
+@pytest.mark.parametrize(("dtype", "reference", "same", "moved"), list(_moved_and_not()))
+def test_a_move_within_a_bucket_is_seen_and_its_untouched_twin_is_none(
+    dtype, reference, same, moved
+):
+    before = profile(reference, dtype)
+    kept = compare_profiles(before, profile(same, dtype))
+    found = compare_profiles(before, profile(moved, dtype))
+
+    assert kept.psi < 0.05
+    assert kept.p_value > 0.01
+    assert found.psi > 0.5
+    assert found.p_value < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("reference", "live", "message"),
+    [
+        (RNG.normal(1002, 0.5, 500), [*RNG.normal(1005, 0.5, 499), 1e9], "1 of 500 live values"),
+        ([5.0] * 500, [5.0] * 300 + [5.1] * 199 + [1e6], "at least 1 of 500 live values differ"),
+    ],
+)
+def test_what_the_profiles_cannot_tell_is_no_answer(reference, live, message):
+    with pytest.raises(ColumnError, match=message):
+        compare_profiles(profile(reference), profile(live))
+
+
+def test_the_divergence_of_unresolved_normals_is_near_its_closed_form():
+    n = 200_000
+    before, after = (profile(RNG.normal(mean, 0.5, n)) for mean in (1002, 1002.25))
+
+    assert compare_profiles(before, after).psi == pytest.approx((0.25 / 0.5) ** 2, rel=0.05)

@@ -60,6 +60,28 @@ def test_a_broken_contract_names_the_column_and_the_counts(scan, data, message):
         check_contract(scan, data, ["x"])
 
 
+@pytest.mark.parametrize("value", [1e40, -1e40])
+def test_a_feature_beyond_float32_is_refused_and_one_within_it_is_not(value):
+    rows = [1.0, value, value, 2.0]
+    check_contract(scan_of(part([1, 0, 1, 0], [x / 1e10 for x in rows])), declared(), ["x"])
+
+    with pytest.raises(
+        ColumnError, match=r"x: .*float32: got -?1e\+40, .* 2 such in the 4 rows of"
+    ):
+        check_contract(scan_of(part([1, 0, 1, 0], rows)), declared(), ["x"])
+
+
+def test_a_target_beyond_float32_is_refused_and_one_within_it_is_not():
+    def scanned(*values):
+        return scan_of(part(pa.array(values, pa.float64())), dtype="float")
+
+    check_contract(scanned(1.0, 1e38), declared("regression"), ["x"])
+    with pytest.raises(
+        ColumnError, match=r"y: the target .*float32: got 1e\+45, .* 1 such in the 2"
+    ):
+        check_contract(scanned(1.0, 1e45), declared("regression"), ["x"])
+
+
 def test_the_contract_looks_at_the_target_type_first():
     with pytest.raises(ColumnError, match="does not fit the task 'regression': got string"):
         check_contract(scan_of(part(["a", "b"]), dtype="string"), declared("regression"), ["x"])

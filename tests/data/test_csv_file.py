@@ -53,3 +53,32 @@ def test_times_with_a_zone_are_read_as_utc(write_csv):
 
     assert schema == {"t": "timestamp"}
     assert {str(row["t"]) for row in rows} == {"2018-01-01 00:00:00"}
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "line"),
+    [
+        ("n,s\n1,a\n2,Zürich\n", "latin-1", 3),
+        ("n,größe\n1,a\n", "latin-1", 1),
+        ("n,s\n1,a\n", "utf-16", 1),
+    ],
+)
+def test_a_file_that_is_not_utf8_says_so_with_its_line(write_csv, text, encoding, line):
+    file = write_csv("a.csv", text)
+    assert read(file)[1]
+
+    file.path.write_bytes(text.encode(encoding))
+
+    with pytest.raises(SourceError, match=rf"^a\.csv:{line}: the CSV file is not UTF-8"):
+        read(file)
+
+
+def test_a_later_file_that_is_not_utf8_is_named(write_csv):
+    first, second = write_csv("a.csv", "s\nx\n"), write_csv("b.csv", "s\nZürich\n")
+    schema, units = read_schema([first, second]), list_units([first, second])
+
+    second.path.write_bytes("s\nZürich\n".encode("latin-1"))
+
+    assert read_unit(units[0], schema).num_rows == 1
+    with pytest.raises(SourceError, match=r"^b\.csv:2: the CSV file is not UTF-8"):
+        read_unit(units[1], schema)

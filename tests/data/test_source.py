@@ -2,7 +2,7 @@ import pytest
 
 from mlops_ray.config.model import SourceConfig
 from mlops_ray.data.source import find_files
-from mlops_ray.errors import SourceError
+from mlops_ray.errors import ConfigError, SourceError
 
 
 def put(root, *names):
@@ -46,7 +46,6 @@ def test_a_glob_names_files_relative_to_its_fixed_part(tmp_path):
         ("d/*.orc", "no file matches"),
         ("mixed", "csv and parquet"),
         ("papers/a.txt", "set 'format"),
-        ("s3://bucket/x", "no local path"),
         ("hive", "partition folder"),
     ],
 )
@@ -64,3 +63,10 @@ def test_a_declared_format_wins_over_the_suffix(tmp_path):
     (file,) = find_files(SourceConfig(path="a.txt", format="csv"), tmp_path)
 
     assert file.format == "csv"
+
+
+def test_a_url_is_refused_without_what_may_be_a_password(tmp_path):
+    with pytest.raises(ConfigError, match="no local path: got scheme 'http'") as caught:
+        find_files("http://ann:geheim@host/y.csv", tmp_path)
+
+    assert "geheim" not in str(caught.value)

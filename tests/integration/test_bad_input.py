@@ -19,6 +19,7 @@ from mlops_ray.errors import (
     SearchError,
     SourceError,
 )
+from mlops_ray.pipeline import execute
 
 pytestmark = pytest.mark.ray
 
@@ -276,3 +277,28 @@ def test_a_search_in_which_every_trial_fails(refused, tables):
     assert type(error) in {SearchError, ColumnError}
     assert "null" in str(error) or "missing" in str(error)
     _kept_as_failed(project, error)
+
+
+@pytest.mark.parametrize("stage", ["search", "refit", None])
+def test_a_cited_file_that_changes_between_the_stages(bench, tables, monkeypatch, stage):
+    table = tables.homes()
+    path = bench.write(table) / "part-1.parquet"
+    config = {**_config(tables), "store": {"copy_inputs_below": 0}}
+    if stage:
+        real = getattr(execute, stage)
+
+        def replace_first(*arguments):
+            pq.write_table(table.slice(0, 100), path, row_group_size=70)
+            return real(*arguments)
+
+        monkeypatch.setattr(execute, stage, replace_first)
+    pipeline = bench.pipeline(config, bench.fresh_store())
+
+    if stage is None:
+        assert pipeline.run().state == "sealed"
+        return
+    with pytest.raises(SourceError) as caught:
+        pipeline.run()
+
+    _is(caught.value, SourceError, 65, r"part-1\.parquet: the input file changed while")
+    _kept_as_failed(pipeline.project, caught.value)

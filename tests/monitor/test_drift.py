@@ -103,6 +103,21 @@ def test_a_column_of_another_kind_is_unknown(baseline):
     assert "cannot be compared" in column.reason
 
 
+@pytest.mark.parametrize(
+    ("mean", "odd", "verdict"),
+    [(1002, 1002.0, "PASS"), (1005, 1005.0, "FAIL"), (1005, 1e9, "UNKNOWN")],
+)
+def test_a_small_spread_around_a_large_offset_is_judged_or_unknown(mean, odd, verdict):
+    rng = np.random.default_rng(5)
+    reference = profile(rng.normal(1002, 0.5, 2000), ["a"] * 2000)
+    live = profile([*rng.normal(mean, 0.5, 1999), odd], ["a"] * 2000)
+
+    column = check_drift(reference, live, DriftConfig(), ["age"]).columns[0]
+
+    assert column.verdict == verdict
+    assert bool(column.reason) == (verdict != "PASS")
+
+
 def test_nothing_looked_at_is_no_pass(baseline):
     assert check_drift(baseline, baseline, DriftConfig(), []).verdict == "UNKNOWN"
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from mlops_ray.pipeline.attempt import _without_paths
+from mlops_ray.manifest import GateFacts
+from mlops_ray.pipeline.attempt import _shortfall, _without_paths
 
 
 @pytest.mark.parametrize(
@@ -22,3 +23,24 @@ from mlops_ray.pipeline.attempt import _without_paths
 )
 def test_of_an_absolute_path_only_the_name_is_kept(message: str, kept: str) -> None:
     assert _without_paths(message) == kept
+
+
+@pytest.mark.parametrize(
+    ("value", "sentence"),
+    [
+        (0.73, "log_loss is 0.73 where its gate wants <= 0.0001"),
+        (None, "log_loss has no value where its gate wants <= 0.0001"),
+    ],
+)
+def test_a_missed_gate_is_one_sentence(value: float | None, sentence: str) -> None:
+    verdict = "UNKNOWN" if value is None else "FAIL"
+    gate = GateFacts(
+        metric="log_loss",
+        comparator="<=",
+        threshold=1e-4,
+        value=value,
+        verdict=verdict,
+        evidence="sha256:" + "0" * 64,
+    )
+
+    assert _shortfall(gate) == sentence

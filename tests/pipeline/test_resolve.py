@@ -7,9 +7,10 @@ import io
 import pyarrow.parquet as pq
 import pytest
 
+from mlops_ray import exit_code
 from mlops_ray.config.loader import load_config
-from mlops_ray.errors import ColumnError, ConfigError, InvalidConfigError
-from mlops_ray.pipeline.resolve import resolve
+from mlops_ray.errors import ColumnError, ConfigError, InvalidConfigError, SourceError
+from mlops_ray.pipeline.resolve import parameter_problems, resolve
 
 TEXT = """\
 version: 1
@@ -97,3 +98,41 @@ def test_all_wrong_parameters_are_told_at_once(resolved):
         resolved("n_estimators: 5", "n_estimator: 5, gama: 1")
 
     assert [problem.where.line for problem in caught.value.problems] == [13, 13]
+
+
+def test_contradictions_and_wrong_parameters_are_told_at_once(tmp_path):
+    text = TEXT.replace("n_estimators: 5", "n_estimator: 5").replace("key: [id]", "key: [id, id]")
+    (tmp_path / "p.yaml").write_text(text)
+
+    with pytest.raises(InvalidConfigError) as caught:
+        load_config(tmp_path / "p.yaml", (), parameter_problems)
+
+    assert [problem.where.key for problem in caught.value.problems] == [
+        "data.key.1",
+        "model.params.n_estimator",
+    ]
+
+
+@pytest.mark.parametrize(("at", "column"), [(1, "area"), (2, "price")])
+def test_a_number_column_without_a_value_is_all_null(resolved, tmp_path, at, column):
+    rows = [["1", "2.5", "3.5", "Bern"] for _ in range(300)]
+    for row in rows[1:]:
+        row[at] = ""
+    lines = [",".join(row) for row in rows]
+    (tmp_path / "rows.csv").write_text("\n".join(["id,area,price,city", *lines, ""]))
+    assert resolved().schema[column] == "float"
+
+    lines[0] = lines[1]
+    (tmp_path / "rows.csv").write_text("\n".join(["id,area,price,city", *lines, ""]))
+
+    with pytest.raises(ColumnError, match=f"^{column}: .*all null: got 300 nulls in 300") as caught:
+        resolved()
+    assert exit_code(caught.value) == 65
+
+
+def test_a_header_without_rows_is_no_rows(resolved, tmp_path):
+    (tmp_path / "rows.csv").write_text("id,area,price,city\n")
+
+    with pytest.raises(SourceError, match="hold no rows: got 0 rows in 1") as caught:
+        resolved()
+    assert exit_code(caught.value) == 65

@@ -65,6 +65,12 @@ def test_refusals_on_the_open_protocol_have_its_form(ask):
 
 def test_ray_serves_own_paths_are_left_alone(ask):
     assert ask(Proxy(503), "/-/healthz").content == b"text"
+    assert ask(Proxy(503), "/-/routes").content == b"text"
+
+
+@pytest.mark.parametrize("path", ["/-/", "/-/healthz/", "/-/healthz/x", "/-/predict"])
+def test_nothing_else_below_them_passes_the_guard(ask, path):
+    assert ask(Proxy(), path, content=b"x" * 101).status_code == 413
 
 
 def test_headers_that_steer_or_break_ray_serve_do_not_pass(ask):

@@ -33,3 +33,9 @@ def test_a_host_of_another_machine_is_not_blamed_on_who_holds_the_port_here():
         port = listener.getsockname()[1]
         with pytest.raises(PortInUseError, match=r"cannot be used: got (?!pid).*--host"):
             check_port(port, "203.0.113.1")
+
+
+@pytest.mark.parametrize("host", ["no.such.host.invalid", "999.1.1.1", "a" * 70])
+def test_no_free_port_is_found_on_a_host_that_is_not_this_machine(host):
+    with pytest.raises(PortInUseError, match=f"host {host} cannot be used: got .*--host"):
+        free_port(host)
