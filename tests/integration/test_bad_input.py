@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from mlops_ray import exit_code
+from mlops_ray import Project, exit_code
 from mlops_ray.errors import (
     ColumnError,
     ConfigError,
@@ -31,10 +31,11 @@ def refused(request, bench):
     def run(config, table=None):
         if table is not None:
             bench.write(table)
-        pipeline = bench.pipeline(config, bench.fresh_store())
+        store = bench.fresh_store()
         with pytest.raises(Exception) as caught:  # noqa: PT011 - the caller looks at the class
-            pipeline.run(in_process_below_bytes=request.param)
-        return caught.value, pipeline.project
+            bench.pipeline(config, store).run(in_process_below_bytes=request.param)
+        registry = store.with_suffix(".db")
+        return caught.value, Project(bench.folder, store=store, registry=registry)
 
     return run
 

@@ -22,7 +22,7 @@ def test_a_failed_gate_keeps_the_manifest_and_registers_nothing(binary, bench):
         assert [gate.verdict for gate in run.gates] == ["PASS", "FAIL"]
         assert run.gates[1].value == binary.run.metrics["roc_auc"]
         assert run.envelope.error.code == "gate"
-        assert "roc_auc >= 0.9999 wanted" in run.envelope.error.message
+        assert "its gate wants >= 0.9999" in run.envelope.error.message
         assert run.model is None
         assert project.versions() == []
         assert project.verify().is_ok
