@@ -1,4 +1,5 @@
 # The six verbs: install, demo, test, lint, format, lock. Everything lives in .venv.
+# Beside them what is too long for `make test` (campaigns, benchmarks) and what is generated (schemas).
 SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
@@ -7,7 +8,8 @@ BIN := $(VENV)/bin
 unexport PYTHONDONTWRITEBYTECODE
 export RAY_USAGE_STATS_ENABLED := 0
 
-.PHONY: install demo test lint format lock clean help
+.PHONY: install demo test lint format lock clean help campaigns benchmarks schemas
+.PHONY: campaign-crash campaign-store campaign-determinism campaign-s3
 
 help:
 	@echo "make install   environment in .venv from requirements.lock (uv if present, else pip)"
@@ -16,6 +18,9 @@ help:
 	@echo "make lint      install, then ruff, mypy, import-linter, codespell"
 	@echo "make format    install, then ruff's fixes and formatting"
 	@echo "make lock      resolve pyproject.toml into requirements.lock (needs uv)"
+	@echo "make schemas   write docs/schemas from the models"
+	@echo "make benchmarks the benchmarks, one after the other"
+	@echo "make campaigns the four long fault tests; campaign-crash, -store, -determinism, -s3 one of them"
 	@echo "make clean     remove .venv and the caches"
 
 install: $(VENV)/.installed
@@ -53,6 +58,27 @@ format: install
 
 lock:
 	uv pip compile pyproject.toml --group dev --universal --generate-hashes --no-emit-index-url --no-emit-package nvidia-nccl-cu12 --no-emit-package nvidia-nccl-cu13 --quiet -o requirements.lock
+
+schemas: install
+	$(BIN)/python -m mlops_ray.manifest.json_schema docs/schemas
+
+# Each prints JSON and fails if a promise was broken.
+campaigns: campaign-store campaign-s3 campaign-determinism campaign-crash
+
+campaign-store: install
+	$(BIN)/python tests/faults/store_campaign.py --rounds 8000
+
+campaign-s3: install
+	$(BIN)/python tests/faults/s3_campaign.py --objects 300 --share 0.2 --seed 7
+
+campaign-determinism: install
+	$(BIN)/python tests/faults/determinism_campaign.py --seeds 1 2 3
+
+campaign-crash: install
+	$(BIN)/python tests/faults/crash_campaign.py --take all
+
+benchmarks: install
+	@set -e; for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

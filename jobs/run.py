@@ -23,6 +23,7 @@ def main() -> int:
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     arguments = parser.parse_args()
     try:
+        mlops_ray.relaunch(arguments.config, overrides=arguments.set)  # From here, captured code.
         pipeline = mlops_ray.Pipeline(arguments.config, overrides=arguments.set)
         run = pipeline.run(progress=mlops_ray.terminal_progress())
     except mlops_ray.MlopsRayError as error:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mlops_ray.cli.exit_codes import exit_code
     from mlops_ray.errors import GateError, MlopsRayError
     from mlops_ray.models.predictor import Predictor
+    from mlops_ray.pipeline.capture import relaunch
     from mlops_ray.pipeline.init_project import init_project
     from mlops_ray.pipeline.pipeline import Pipeline
     from mlops_ray.pipeline.project import Project
@@ -40,6 +41,7 @@ __all__ = [
     "Run",
     "exit_code",
     "init_project",
+    "relaunch",
     "terminal_progress",
 ]
 
@@ -55,6 +57,7 @@ _HOME = {
     "Run": "mlops_ray.pipeline.run",
     "exit_code": "mlops_ray.cli.exit_codes",
     "init_project": "mlops_ray.pipeline.init_project",
+    "relaunch": "mlops_ray.pipeline.capture",
     "terminal_progress": "mlops_ray.telemetry.progress",
 }
 

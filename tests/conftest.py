@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -14,7 +17,22 @@ os.environ["RAY_AUTH_MODE"] = "token"
 from mlops_ray.runtime.cluster import connect
 
 REPOSITORY = Path(__file__).parent.parent
+OTHER_SKOPS = "0.0.1.post7"
 CENSUS = REPOSITORY.parent / "shared" / "data" / "employment_ma"
+
+
+class OtherEnvironment(NamedTuple):
+    """This environment but for the version of one package.
+
+    Attributes:
+        folder: What to put on PYTHONPATH.
+        difference: How a refusal names it.
+        recorded: The version of skops that is installed here.
+    """
+
+    folder: Path
+    difference: str
+    recorded: str
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -51,3 +69,20 @@ def census() -> Path:
 def clean_environment() -> dict[str, str]:
     """Environment for processes that a test starts."""
     return {k: v for k, v in os.environ.items() if not k.startswith("MLOPS_RAY_")}
+
+
+@pytest.fixture(scope="session")
+def other_environment(tmp_path_factory: pytest.TempPathFactory) -> OtherEnvironment:
+    """A folder that, first on PYTHONPATH, makes this environment one with another skops."""
+    found = importlib.metadata.distribution("skops")
+    (facts,) = (path for path in found.files or () if path.name == "METADATA")
+    source, folder = Path(str(facts.locate())), tmp_path_factory.mktemp("other")
+    shutil.copytree(source.parent.parent / "skops", folder / "skops")
+    copy = folder / f"skops-{OTHER_SKOPS}.dist-info"
+    shutil.copytree(source.parent, copy)
+    text = source.read_text(encoding="utf-8")
+    (copy / "METADATA").write_text(
+        text.replace(f"\nVersion: {found.version}\n", f"\nVersion: {OTHER_SKOPS}\n"),
+        encoding="utf-8",
+    )
+    return OtherEnvironment(folder, f"skops {found.version} -> {OTHER_SKOPS}", found.version)

@@ -14,12 +14,13 @@ from mlops_ray.cli.options import (
     AsJson,
     ModelRef,
     NumCpus,
+    OnDifference,
     Port,
     RegistryOption,
     RunningCluster,
     StoreOption,
 )
-from mlops_ray.cli.output import emit_json, say, show_table
+from mlops_ray.cli.output import emit_json, say, show_table, warn_of_differences
 
 __all__ = ["deploy", "serve", "status", "undeploy"]
 
@@ -31,6 +32,7 @@ def serve(
     port: Port = 8000,
     host: Host = "127.0.0.1",
     num_cpus: NumCpus = None,
+    on_difference: OnDifference = None,
     store: StoreOption = None,
     registry: RegistryOption = None,
     as_json: AsJson = False,
@@ -39,8 +41,14 @@ def serve(
 
     It runs on a local Ray cluster of its own.
     """
+    # Before the first import of Ray, so that a refusal takes no time.
+    mlops_ray.Records(store=store, registry=registry).check_environment(
+        model, on_difference=on_difference
+    )
     project = mlops_ray.Project(store=store, registry=registry)
-    with project.serving(model, host=host, port=port, num_cpus=num_cpus) as endpoint:
+    with project.serving(
+        model, host=host, port=port, num_cpus=num_cpus, on_difference=on_difference
+    ) as endpoint:
         _announce(endpoint, as_json=as_json)
         say("Ctrl-C stops it")
         try:
@@ -55,6 +63,7 @@ def deploy(
     port: Port = 8000,
     host: Host = "127.0.0.1",
     address: RunningCluster = None,
+    on_difference: OnDifference = None,
     store: StoreOption = None,
     registry: RegistryOption = None,
     as_json: AsJson = False,
@@ -63,8 +72,15 @@ def deploy(
 
     The store must be a folder that the cluster's nodes can read.
     """
+    # Before the first import of Ray, so that a refusal takes no time.
+    mlops_ray.Records(store=store, registry=registry).check_environment(
+        model, on_difference=on_difference
+    )
     project = mlops_ray.Project(store=store, registry=registry)
-    _announce(project.deploy(model, address=address, host=host, port=port), as_json=as_json)
+    endpoint = project.deploy(
+        model, address=address, host=host, port=port, on_difference=on_difference
+    )
+    _announce(endpoint, as_json=as_json)
     return OK
 
 
@@ -89,6 +105,7 @@ def status(address: RunningCluster = None, as_json: AsJson = False) -> int:
 
 
 def _announce(endpoint: mlops_ray.Endpoint, *, as_json: bool) -> None:
+    warn_of_differences(endpoint.differences)
     if as_json:
         emit_json("endpoint", endpoint.to_json())
         return

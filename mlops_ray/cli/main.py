@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from mlops_ray.cli import endpoint, models, monitor, project, run, runs
+from mlops_ray.cli import endpoint, models, monitor, plan, project, reproduce, run, runs, store
 from mlops_ray.cli.exit_codes import BUG, INTERRUPTED, IO_ERROR, OK, USAGE, exit_code
 from mlops_ray.cli.output import (
     emit_json,
@@ -55,8 +55,10 @@ app.command("init")(project.init)
 app.command("check")(project.check)
 app.command("doctor")(project.doctor)
 app.command("run")(run.run)
+app.command("plan")(plan.plan)
 app.add_typer(runs.app, name="runs")
 app.command("verify")(runs.verify)
+app.command("reproduce")(reproduce.reproduce)
 app.add_typer(models.app, name="models")
 app.command("serve")(endpoint.serve)
 app.command("deploy")(endpoint.deploy)
@@ -64,6 +66,7 @@ app.command("undeploy")(endpoint.undeploy)
 app.command("status")(endpoint.status)
 app.command("predict")(models.predict)
 app.add_typer(monitor.app, name="monitor")
+app.add_typer(store.app, name="store")
 
 
 def _version(wanted: bool) -> None:

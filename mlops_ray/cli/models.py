@@ -15,10 +15,11 @@ from mlops_ray.cli.options import (
     AsJson,
     ModelRef,
     NumCpus,
+    OnDifference,
     RegistryOption,
     StoreOption,
 )
-from mlops_ray.cli.output import emit_json, say, show_table
+from mlops_ray.cli.output import emit_json, say, show_table, warn_of_differences
 
 __all__ = ["app", "predict"]
 
@@ -117,12 +118,13 @@ def _what(body: dict[str, Any]) -> str:
     return " ".join(f"{name}={body[name]}" for name in shown if body.get(name) is not None)
 
 
-def predict(
+def predict(  # noqa: PLR0913, PLR0917 - one parameter an option
     model: ModelRef,
     data: Annotated[str, typer.Argument(help="File, folder or glob of Parquet or CSV.")],
     out: Annotated[Path, typer.Option("--out", help="Parquet file to write.")],
     num_cpus: NumCpus = None,
     address: Address = None,
+    on_difference: OnDifference = None,
     store: StoreOption = None,
     registry: RegistryOption = None,
     as_json: AsJson = False,
@@ -131,8 +133,15 @@ def predict(
 
     The answers are those of the endpoint, bit for bit.
     """
+    # Before the first import of Ray, so that a refusal takes no time.
+    mlops_ray.Records(store=store, registry=registry).check_environment(
+        model, on_difference=on_difference
+    )
     project = mlops_ray.Project(store=store, registry=registry)
-    written = project.predict(model, data, out, num_cpus=num_cpus, address=address)
+    written = project.predict(
+        model, data, out, num_cpus=num_cpus, address=address, on_difference=on_difference
+    )
+    warn_of_differences(written.differences)
     if as_json:
         emit_json("predictions", written.to_json())
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -11,8 +11,11 @@ __all__ = [
     "Address",
     "AsJson",
     "ConfigPath",
+    "FromStage",
     "ModelRef",
+    "NoCache",
     "NumCpus",
+    "OnDifference",
     "Overrides",
     "Port",
     "RegistryOption",
@@ -32,8 +35,10 @@ ModelRef = Annotated[
     ),
 ]
 StoreOption = Annotated[
-    Path | None,
-    typer.Option("--store", help="Folder of runs and objects [env: MLOPS_RAY_STORE]."),
+    str | None,
+    typer.Option(
+        "--store", help="Folder, or s3://bucket/prefix, of runs and objects [env: MLOPS_RAY_STORE]."
+    ),
 ]
 RegistryOption = Annotated[
     str | None,
@@ -56,4 +61,18 @@ RunningCluster = Annotated[
     str | None,
     typer.Option("--address", help="Running cluster, HOST:PORT or auto [env: RAY_ADDRESS]."),
 ]
+OnDifference = Annotated[
+    Literal["refuse", "warn", "allow"] | None,
+    typer.Option(
+        "--on-difference",
+        help="What to do where packages or CPU class are not those of the run; warn needs equal "
+        "golden answers, allow near ones [default: environment.on_difference of the run].",
+        show_default=False,
+    ),
+]
 Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="0 picks a free one.")]
+FromStage = Annotated[
+    str | None,
+    typer.Option("--from-stage", help="Compute this stage and all after it, whatever is stored."),
+]
+NoCache = Annotated[bool, typer.Option("--no-cache", help="Compute every stage, reuse none.")]

@@ -13,7 +13,14 @@ from mlops_ray.errors import InvalidConfigError, MlopsRayError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["emit_json", "error_content", "is_json_wanted", "say", "show_table"]
+__all__ = [
+    "emit_json",
+    "error_content",
+    "is_json_wanted",
+    "say",
+    "show_table",
+    "warn_of_differences",
+]
 
 
 def is_json_wanted() -> bool:
@@ -54,6 +61,12 @@ def say(text: str) -> None:
         print(text, file=sys.stderr, flush=True)  # noqa: T201 - where humans are spoken to
     except OSError:  # Nobody is left to be told.
         discard_stderr()
+
+
+def warn_of_differences(differences: Sequence[str]) -> None:
+    """Say on stderr how the environment differs from that of a model's run, if it does."""
+    if differences:
+        say(f"warning: made in another environment: {', '.join(differences)} (recorded -> here)")
 
 
 def show_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

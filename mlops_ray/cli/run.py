@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import mlops_ray
@@ -10,19 +13,24 @@ from mlops_ray.cli.options import (
     Address,
     AsJson,
     ConfigPath,
+    FromStage,
+    NoCache,
     NumCpus,
     Overrides,
     RegistryOption,
     StoreOption,
 )
 from mlops_ray.cli.output import emit_json, error_content, say
+from mlops_ray.cli.stdout import release_stdout
 
 __all__ = ["describe_run", "run"]
 
 
-def run(
+def run(  # noqa: PLR0913, PLR0917 - one argument an option
     config: ConfigPath,
     overrides: Overrides = None,
+    from_stage: FromStage = None,
+    no_cache: NoCache = False,
     num_cpus: NumCpus = None,
     address: Address = None,
     store: StoreOption = None,
@@ -33,11 +41,20 @@ def run(
 
     Stages: ingest, split, profile, features, search, refit, evaluate, gate; then register.
 
+    Finished stages are reused where nothing changed, so the same command goes on after a kill.
+
     Ends with 0 when the run is sealed, 3 when a gate rejects it.
     """
+    _start_from_bundle(config, overrides or (), store)
     pipeline = mlops_ray.Pipeline(config, overrides=overrides or (), store=store, registry=registry)
     progress = mlops_ray.terminal_progress()
-    outcome = pipeline.run(num_cpus=num_cpus, address=address, progress=progress)
+    outcome = pipeline.run(
+        num_cpus=num_cpus,
+        address=address,
+        progress=progress,
+        from_stage=from_stage,
+        no_cache=no_cache,
+    )
     if outcome.state == "rejected":
         return _report_rejection(outcome, as_json=as_json)
     if as_json:
@@ -45,6 +62,18 @@ def run(
     else:
         describe_run(outcome)
     return OK
+
+
+def _start_from_bundle(config: Path, overrides: Sequence[str], store: Path | str | None) -> None:
+    """Go on as a process that imports captured code only; comes back in that process."""
+    # Here, so that `--help` stays fast.
+    from mlops_ray.pipeline.capture import bundle_to_start  # noqa: PLC0415
+    from mlops_ray.runtime.relaunch import execute  # noqa: PLC0415
+
+    folder = bundle_to_start(config, overrides, store)
+    if folder is not None:
+        release_stdout()
+        execute(folder, ["-m", "mlops_ray", *sys.argv[1:]])
 
 
 def _report_rejection(outcome: Any, *, as_json: bool) -> int:  # noqa: ANN401 - mlops_ray.Run

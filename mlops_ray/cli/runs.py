@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
 import mlops_ray
+from mlops_ray.cli import transfer
+from mlops_ray.cli.diff import diff
 from mlops_ray.cli.exit_codes import LOOKED_AND_FOUND, OK
 from mlops_ray.cli.options import AsJson, RunName, StoreOption
 from mlops_ray.cli.output import emit_json, say, show_table
@@ -14,7 +18,7 @@ from mlops_ray.cli.run import describe_run
 
 __all__ = ["app", "verify"]
 
-app = typer.Typer(help="List runs, show one, read its log.", no_args_is_help=True)
+app = typer.Typer(help="List, show and compare runs; sign, export, import.", no_args_is_help=True)
 
 
 @app.command("ls")
@@ -23,7 +27,7 @@ def ls(store: StoreOption = None, as_json: AsJson = False) -> int:
     records = mlops_ray.Records(store=store)
     rows = records.runs()
     if not rows:
-        say(f"no runs in {records.workspace.store_root}; `mlops-ray run CONFIG` makes one")
+        say(f"no runs in {records.workspace.location}; `mlops-ray run CONFIG` makes one")
     if as_json:
         emit_json("runs", {"runs": [asdict(row) for row in rows]})
         return OK
@@ -39,7 +43,7 @@ def ls(store: StoreOption = None, as_json: AsJson = False) -> int:
 
 @app.command("show")
 def show(run: RunName, store: StoreOption = None, as_json: AsJson = False) -> int:
-    """Show one run: what was asked, what came out, under which circumstances."""
+    """Show one run: metrics, gates, model, stages."""
     found = mlops_ray.Records(store=store).run(run)
     if as_json:
         emit_json("run", found.to_json())
@@ -54,7 +58,7 @@ def show(run: RunName, store: StoreOption = None, as_json: AsJson = False) -> in
 
 @app.command("logs")
 def logs(run: RunName, store: StoreOption = None, as_json: AsJson = False) -> int:
-    """Print the log of a run, also while it runs or after it died."""
+    """Print the log of a run, also while it runs or after."""
     lines = mlops_ray.Records(store=store).log(run)
     if as_json:
         emit_json("log", {"lines": lines})
@@ -65,27 +69,44 @@ def logs(run: RunName, store: StoreOption = None, as_json: AsJson = False) -> in
     return OK
 
 
-def verify(run: RunName, store: StoreOption = None, as_json: AsJson = False) -> int:
-    """Check offline that every object of a run is whole.
+app.command("diff")(diff)
+transfer.register(app)
 
-    Names each object that is missing or not what the manifest says.
+
+def verify(
+    target: Annotated[
+        str,
+        typer.Argument(
+            help="Exported folder or tar, or a run: its id, its beginning, or 'latest'.",
+            show_default=False,
+        ),
+    ],
+    key: Annotated[
+        list[Path] | None,
+        typer.Option("--key", help="Public key to trust (PEM); may be given again."),
+    ] = None,
+    require_signature: Annotated[
+        bool, typer.Option("--require-signature", help="One of the --key must have signed the run.")
+    ] = False,
+    store: StoreOption = None,
+    as_json: AsJson = False,
+) -> int:
+    """Check offline that a run, or an export of one, is whole.
+
+    Names each object that is missing or not what the manifest says, and each bad signature.
 
     Ends with 0 when all is well, 4 when something is not.
     """
-    outcome = mlops_ray.Records(store=store).verify(run)
-    problems = [
-        {"object": p.object, "role": p.role, "expected": p.expected, "got": p.got}
-        for p in outcome.problems
-    ]
+    records = mlops_ray.Records(store=store)
+    outcome = records.verify(target, keys=key or (), require_signature=require_signature)
     if as_json:
-        content = {"ok": outcome.is_ok, "objects": outcome.n_objects, "problems": problems}
-        emit_json("verify", content)
-    for problem in problems:
-        say(
-            f"{problem['role']} {problem['object']}: expected {problem['expected']}, "
-            f"got {problem['got']}"
-        )
+        emit_json("verify", outcome.to_json())
+    for problem in outcome.problems:
+        say(str(problem))
     if not as_json:
-        verdict = "ok" if outcome.is_ok else f"{len(problems)} problems"
+        verdict = "ok" if outcome.is_ok else f"{len(outcome.problems)} problems"
         print(f"{verdict}: {outcome.n_objects} objects checked")  # noqa: T201 - the result
+        for found in outcome.signatures:
+            signer = f"signed by {found.signer}" if found.signer else "not by a key you trust"
+            print(f"signature {found.key_id[:12]}: {signer}")  # noqa: T201 - the result
     return OK if outcome.is_ok else LOOKED_AND_FOUND

@@ -16,6 +16,7 @@ __all__ = [
     "discard_stderr",
     "discard_stdout",
     "open_streams",
+    "release_stdout",
     "reserve_stdout",
     "write_stdout",
 ]
@@ -67,6 +68,15 @@ def reserve_stdout() -> None:
     sys.stdout.flush()
     _state["stdout"] = os.dup(1)
     os.dup2(2, 1)
+
+
+def release_stdout() -> None:
+    """Give stdout back as this process got it, for the program that takes its place."""
+    sys.stdout.flush()
+    if "stdout" in _state:
+        os.dup2(_state.pop("stdout"), 1)
+    if "is_closed" in _state:
+        os.close(1)
 
 
 def write_stdout(data: bytes) -> None:

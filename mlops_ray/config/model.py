@@ -11,6 +11,8 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from mlops_ray.config.code import CodeConfig
+from mlops_ray.config.environment import EnvironmentConfig
 from mlops_ray.config.feature_steps import FeatureGroup
 from mlops_ray.config.search_space import Dimension
 
@@ -252,3 +254,5 @@ class PipelineConfig(Declared):
     serve: ServeConfig = ServeConfig()
     monitor: MonitorConfig = MonitorConfig()
     store: StoreConfig = StoreConfig()
+    code: CodeConfig = CodeConfig()
+    environment: EnvironmentConfig = EnvironmentConfig()

@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
-from sklearn import datasets
 
 from mlops_ray.errors import SourceError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 __all__ = ["bundled_table", "is_bundled"]
 
 _PREFIX: Final = "sklearn:"
-_LOADERS: Final[dict[str, Callable[[], dict[str, np.ndarray]]]] = {
-    "breast_cancer": datasets.load_breast_cancer,
-    "diabetes": datasets.load_diabetes,
-    "digits": datasets.load_digits,
-    "iris": datasets.load_iris,
-    "wine": datasets.load_wine,
-}
+_TABLES: Final = ("breast_cancer", "diabetes", "digits", "iris", "wine")
 
 
 def is_bundled(source: object) -> bool:
@@ -43,11 +33,13 @@ def bundled_table(name: str) -> pa.Table:
         >>> bundled_table("sklearn:iris").column_names[-2:]
         ['target', 'row']
     """
-    loader = _LOADERS.get(name.removeprefix(_PREFIX))
-    if loader is None:
-        known = ", ".join(_PREFIX + table for table in _LOADERS)
+    short = name.removeprefix(_PREFIX)
+    if short not in _TABLES:
+        known = ", ".join(_PREFIX + table for table in _TABLES)
         raise SourceError("no such bundled table", repr(name), f"one of {known}")
-    table = loader()
+    from sklearn import datasets  # noqa: PLC0415 - it takes a second, and a snapshot needs none
+
+    table: dict[str, Any] = getattr(datasets, f"load_{short}")()
     values = np.asarray(table["data"], dtype=np.float64)
     columns: dict[str, np.ndarray] = {
         str(column): values[:, at] for at, column in enumerate(table["feature_names"])

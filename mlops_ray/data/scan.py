@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial, reduce
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from mlops_ray.data.profile import Profile
 from mlops_ray.data.rowhash import hash_rows
 from mlops_ray.data.split import SPLITS, SplitRows, assign_split
 from mlops_ray.data.unit import read_unit
-from mlops_ray.errors import SourceError
+from mlops_ray.errors import ManifestError, SourceError
 from mlops_ray.manifest.canonical import canonical_bytes, from_canonical
 
 if TYPE_CHECKING:
@@ -31,7 +31,9 @@ if TYPE_CHECKING:
     from mlops_ray.data.unit import Unit
     from mlops_ray.data.unit_map import UnitMap
 
-__all__ = ["ALL", "Scan", "ScanPlan", "scan", "scan_unit"]
+__all__ = ["ALL", "SCAN_SCHEMA", "Scan", "ScanPlan", "scan", "scan_unit"]
+
+SCAN_SCHEMA: Final = "mlops-ray/scan/v1"
 
 ALL: Final = "all"  # The one group of rows where no split is asked for.
 
@@ -82,6 +84,36 @@ class Scan:
     def membership(self) -> dict[str, str]:
         """Group of rows -> fingerprint of its rows: which rows train, validate and test."""
         return {name: tally.fingerprint(self.schema) for name, tally in self.tallies.items()}
+
+    def to_bytes(self) -> bytes:
+        """The whole of it as canonical JSON; columns and groups keep their order."""
+        groups = [
+            {
+                "name": name,
+                "profile": self.profiles[name].to_json(),
+                "tally": self.tallies[name].to_json(),
+            }
+            for name in self.profiles
+        ]
+        columns = [[name, dtype] for name, dtype in self.schema.items()]
+        return canonical_bytes({"schema": SCAN_SCHEMA, "columns": columns, "groups": groups})
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """What `to_bytes` wrote.
+
+        Raises:
+            ManifestError: The bytes are no scan of version 1.
+        """
+        content = from_canonical(data)
+        if not isinstance(content, dict) or content.get("schema") != SCAN_SCHEMA:
+            raise ManifestError("not a scan this version can read", wanted=SCAN_SCHEMA)
+        groups = content["groups"]
+        return cls(
+            dict(content["columns"]),
+            {group["name"]: Profile.from_json(group["profile"]) for group in groups},
+            {group["name"]: RowTally.from_json(group["tally"]) for group in groups},
+        )
 
 
 def scan(units: Sequence[Unit], plan: ScanPlan, unit_map: UnitMap) -> Scan:

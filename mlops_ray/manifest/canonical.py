@@ -54,7 +54,7 @@ def from_canonical(data: bytes) -> Any:  # noqa: ANN401 - any JSON value
     """
     try:
         return json.loads(data, object_hook=_untagged, parse_int=_number)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ManifestError("stored document is not JSON", str(error)) from error
 
 

@@ -6,6 +6,7 @@ objects mean, and an export knows what to take along.
 
 from __future__ import annotations
 
+import operator
 from typing import Any, Literal
 
 from pydantic import Field
@@ -18,11 +19,20 @@ State = Literal["running", "sealed", "rejected", "failed", "interrupted"]
 
 
 class ObjectFacts(Part):
-    """An object in the store and the part it plays in the run."""
+    """An object in the store and the part it plays in the run.
+
+    Attributes:
+        role: That part, such as ``bundle``.
+        sha256: Its digest, which is its name in the store.
+        size_bytes: Its size.
+        intermediate: Whether it can be computed again, such as a matrix: a check does not miss it
+            and an export leaves it out.
+    """
 
     role: str
     sha256: str
     size_bytes: int
+    intermediate: bool = Field(default=False, exclude_if=operator.not_)
 
 
 class StageFacts(Part):
@@ -51,9 +61,24 @@ class ErrorFacts(Part):
 
 
 class Envelope(Document):
-    """The circumstances of one run."""
+    """The circumstances of one run.
 
-    schema_: str = "mlops-ray/envelope/v1"
+    Attributes:
+        parent: Run that this one continues, such as one that was killed.
+        origins: Where each declared value came from: ``default``, ``file``, ``env`` or ``cli``.
+        source: Where the input was read, as given; of an absolute path the last part alone.
+        read_at: When its bytes were digested.
+        platform: Kind of machine; what of it can change bits is the CPU level and the C library.
+        lock: Digest of the list of all packages, an object in the store.
+        image_digest: Digest of the container image, where whoever started it told.
+        ray_job_id: Under which Ray's own logs file the run.
+        cpu_seconds: CPU time of the process tree; absent on a joined cluster, whose workers are
+            not part of it.
+        objects: All that the run needs, by digest.
+    """
+
+    schema_: Literal["mlops-ray/envelope/v1"] = "mlops-ray/envelope/v1"
+    schema_version: str = "1.1"
     run_id: str
     name: str
     state: State
@@ -66,12 +91,17 @@ class Envelope(Document):
     finished_at: str
     origins: dict[str, str]
     source: str
+    read_at: str | None = None
     git: dict[str, Any]
     platform: dict[str, Any]
+    lock: str | None = None
+    image_digest: str | None = None
     cluster: dict[str, Any]
+    ray_job_id: str | None = None
     stages: list[StageFacts]
     wall_s: float
     ray_start_s: float
+    cpu_seconds: float | None = None
     peak_pss_bytes: int | None = None
     error: ErrorFacts | None = None
     log: str

@@ -39,7 +39,7 @@ class SplitFacts(Part):
 
     Attributes:
         n_rows: Their number.
-        membership: Digest of their keys' hashes in the order in which they are used.
+        membership: Fingerprint of these rows over all columns that the run reads.
     """
 
     n_rows: int
@@ -95,7 +95,7 @@ class StageOutputs(Part):
 class Result(Document):
     """What came out."""
 
-    schema_: str = "mlops-ray/result/v1"
+    schema_: Literal["mlops-ray/result/v1"] = "mlops-ray/result/v1"
     determinism: Literal["deterministic", "replayable"]
     data: DataFacts
     split: dict[str, SplitFacts]

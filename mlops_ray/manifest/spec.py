@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from mlops_ray.config.environment import EnvironmentConfig
 from mlops_ray.config.model import (
     GateConfig,
     ModelConfig,
@@ -23,7 +24,7 @@ from mlops_ray.config.model import (
 )
 from mlops_ray.manifest.document import Document, Part
 
-__all__ = ["CodeFacts", "FeatureDeclaration", "InputFacts", "Spec", "SpecData"]
+__all__ = ["CodeFacts", "EnvironmentFacts", "FeatureDeclaration", "InputFacts", "Spec", "SpecData"]
 
 
 class InputFacts(Part):
@@ -71,15 +72,39 @@ class CodeFacts(Part):
     n_files: int
 
 
-class Spec(Document):
-    """What was asked, with all defaults resolved."""
+class EnvironmentFacts(Part):
+    """What changes behaviour beside the packages; nothing that names a host, a path or a time.
 
-    schema_: str = "mlops-ray/spec/v1"
+    Attributes:
+        implementation: Implementation of Python, such as ``cpython``.
+        threads: Variables that every worker runs with: threads of the numeric libraries and the
+            seed of Python's hashes.
+    """
+
+    implementation: str
+    threads: dict[str, str]
+
+
+class Spec(Document):
+    """What was asked, with all defaults resolved.
+
+    Attributes:
+        seeds: Seed of each use of randomness, derived from `seed`; decimal, as JSON cannot
+            hold it.
+        seed_rule: Name of the derivation, see `mlops_ray.runtime.seeds`.
+        packages: Versions of Python and of the packages that can change a result.
+        environment: What else of the software can; absent before version 1.1.
+        environment_policy: What is declared under ``environment``; absent before version 1.1.
+    """
+
+    schema_: Literal["mlops-ray/spec/v1"] = "mlops-ray/spec/v1"
+    schema_version: str = "1.1"
     name: str
     owner: str
     objective: ObjectiveConfig
     seed: int
     seeds: dict[str, str]
+    seed_rule: str | None = None
     data: SpecData
     split: SplitConfig
     features: list[FeatureDeclaration]
@@ -91,3 +116,5 @@ class Spec(Document):
     monitor: MonitorConfig
     code: CodeFacts
     packages: dict[str, str]
+    environment: EnvironmentFacts | None = None
+    environment_policy: EnvironmentConfig | None = None

@@ -1,128 +1,193 @@
-"""Offline check of a run: every object is there, whole, and the one its manifest names."""
+"""Offline check of a run: every object is there, whole, and the one its manifest names.
+
+It needs neither Ray nor a model library, trusts no cache of digests and writes nothing. A run in a
+store, an exported folder and a tar are checked alike.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
-from mlops_ray.errors import DigestMismatchError, ManifestError, StoreError
-from mlops_ray.manifest.result import Result
-from mlops_ray.manifest.spec import Spec
-from mlops_ray.storage import digest_file
+from mlops_ray.errors import ManifestError, StoreError
+from mlops_ray.manifest.canonical import canonical_bytes, from_canonical
+from mlops_ray.manifest.envelope import Envelope
+from mlops_ray.manifest.exported_run import open_export
+from mlops_ray.manifest.named_objects import document_problems
+from mlops_ray.manifest.run_source import POINTER, StoreSource
+from mlops_ray.manifest.verification import Problem, Trust, Verification
+from mlops_ray.storage import hex_of
 
 if TYPE_CHECKING:
-    from mlops_ray.manifest.envelope import Envelope
+    from pathlib import Path
+
     from mlops_ray.manifest.run_record import RunRecord
-    from mlops_ray.storage import ObjectStore
+    from mlops_ray.manifest.run_source import RunSource
 
-__all__ = ["Problem", "Verification", "verify_run"]
+__all__ = ["pointed_envelope", "verify_export", "verify_run", "verify_source"]
 
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """An object that is not what the manifest says.
-
-    Attributes:
-        object: Digest or name of the object.
-        role: Its part in the run.
-        expected: What the manifest says.
-        got: What was found.
-    """
-
-    object: str
-    role: str
-    expected: str
-    got: str
+_MAX_POINTER_BYTES: Final = 4096  # Ours have 90; a few fields more may come.
+_RUN_ID: Final = re.compile(r"\d{8}t\d{6}-[0-9a-f]{6}")
 
 
-@dataclass(slots=True)
-class Verification:
-    """Outcome of a check.
-
-    Attributes:
-        n_objects: Objects looked at.
-        problems: What is wrong, in the order of the manifest.
-    """
-
-    n_objects: int = 0
-    problems: list[Problem] = field(default_factory=list)
-
-    @property
-    def is_ok(self) -> bool:
-        """Whether something was checked and nothing is wrong."""
-        return self.n_objects > 0 and not self.problems
-
-
-def verify_run(record: RunRecord) -> Verification:
-    """Check a run that has ended; needs neither Ray nor any model library.
+def verify_run(record: RunRecord, trust: Trust | None = None) -> Verification:
+    """Check a run in a store.
 
     Raises:
-        ManifestError: The run has no manifest to check.
+        ManifestError: The run has not ended, so there is nothing to check.
     """
-    outcome = Verification()
-    try:
-        name = record.envelope_digest()
-    except ManifestError as error:
-        if not record.pointer_path.exists():
-            raise
-        outcome.n_objects += 1
-        outcome.problems.append(Problem("sealed.json", "pointer", "a digest", error.what))
-        return outcome
-    outcome.n_objects += 1
-    try:
-        envelope = record.envelope()
-    except (ManifestError, StoreError) as error:
-        outcome.problems.append(Problem(name, "envelope", name, error.got or error.what))
-        _check_all(record.workspace.store, name, outcome)
-        return outcome
-    _check_identity(record, envelope, outcome)
-    for item in envelope.objects:
-        outcome.n_objects += 1
-        got = _found(record.workspace.store, item.sha256)
-        if got != item.sha256:
-            outcome.problems.append(Problem(item.sha256, item.role, item.sha256, got))
-    if outcome.is_ok:
-        _check_documents(record.workspace.store, envelope, outcome)
+    source = StoreSource(record)
+    if source.pointer() is None:
+        raise ManifestError(
+            f"run {record.run_id} has no manifest",
+            record.state(),
+            hint="only runs that ended have one",
+        )
+    return verify_source(source, trust)
+
+
+def verify_export(path: Path, trust: Trust | None = None) -> Verification:
+    """Check a folder or a tar that `runs export` wrote.
+
+    Raises:
+        NotFoundError: There is nothing at `path`.
+        ManifestError: It is not an export.
+        StoreError: It cannot be read.
+    """
+    return verify_source(open_export(path), trust)
+
+
+def verify_source(
+    source: RunSource, trust: Trust | None = None, *, is_copied: bool = False
+) -> Verification:
+    """Check a run wherever it lies.
+
+    Args:
+        source: Where.
+        trust: Whom to trust for signatures.
+        is_copied: Leave out the objects that are not documents; whoever copies them digests them.
+    """
+    outcome = Verification(problems=[*source.problems])
+    name = _pointed(source, outcome)
+    envelope = _envelope(source, name, outcome) if name else None
+    if envelope is not None:
+        _check_identity(source, envelope, outcome)
+        if not is_copied:
+            _check_objects(source, envelope, outcome)
+            _check_strangers(source, name, envelope, outcome)
+        damaged = frozenset(problem.object for problem in outcome.problems)
+        outcome.problems += document_problems(source, envelope, damaged)
+    _check_signatures(source, envelope, name, trust or Trust(), outcome)
     return outcome
 
 
-def _found(store: ObjectStore, name: str) -> str:
-    path = store.path(name)
-    return digest_file(path) if path.is_file() else "missing"
+def pointed_envelope(pointer: bytes | None) -> str:
+    """The digest that a pointer names.
+
+    Raises:
+        ManifestError: There is no pointer, or it is damaged.
+    """
+    if pointer is None:
+        raise ManifestError("the pointer is missing")
+    content = from_canonical(pointer) if len(pointer) <= _MAX_POINTER_BYTES else None
+    if not isinstance(content, dict) or canonical_bytes(content) != pointer:
+        raise ManifestError("the pointer is damaged")
+    return f"sha256:{hex_of(str(content.get('envelope')))}"
 
 
-def _check_all(store: ObjectStore, envelope: str, outcome: Verification) -> None:
-    """Without an envelope nobody knows which objects belong to the run: look at every one."""
-    for name in store.names():
+def _pointed(source: RunSource, outcome: Verification) -> str:
+    """What the pointer names; empty where it names nothing."""
+    outcome.n_objects += 1
+    try:
+        return pointed_envelope(source.pointer())
+    except (ManifestError, StoreError) as error:
+        outcome.problems.append(
+            Problem(POINTER, "pointer", "the digest of an envelope", error.what)
+        )
+        _check_names(source, "", outcome)
+        return ""
+
+
+def _envelope(source: RunSource, name: str, outcome: Verification) -> Envelope | None:
+    found = source.examine(name)
+    got = found.sha256 if found else "missing"
+    if got == name:
+        try:
+            return Envelope.from_bytes(source.read(name))
+        except (ManifestError, StoreError) as error:
+            got = str(error)
+    outcome.problems.append(Problem(name, "envelope", name, got))
+    _check_names(source, name, outcome)
+    _check_exchange(source, got, outcome)
+    return None
+
+
+def _check_names(source: RunSource, envelope: str, outcome: Verification) -> None:
+    """Without an envelope nobody knows the roles, but a name still says what the bytes must be."""
+    for name in source.names() or ():
+        found = source.examine(name)
         outcome.n_objects += 1
-        got = _found(store, name)
+        got = found.sha256 if found else "missing"
         if name not in {got, envelope}:
             outcome.problems.append(Problem(name, "unknown", name, got))
 
 
-def _check_identity(record: RunRecord, envelope: Envelope, outcome: Verification) -> None:
-    """The pointer of one run must not lead to the envelope of another."""
-    if envelope.run_id != record.run_id:
-        outcome.problems.append(Problem("sealed.json", "pointer", record.run_id, envelope.run_id))
-
-
-def _check_documents(store: ObjectStore, envelope: Envelope, outcome: Verification) -> None:
-    """Both documents parse, and what they name is on the list that was just checked."""
-    listed = {item.sha256 for item in envelope.objects}
-    try:
-        spec = Spec.from_bytes(store.get(envelope.spec_id))
-        named = {"spec": envelope.spec_id, "log": envelope.log, "code": spec.code.tree}
-        if envelope.result_id is not None:
-            result = Result.from_bytes(store.get(envelope.result_id))
-            named |= {
-                "result": envelope.result_id,
-                "bundle": result.model.bundle,
-                "trials": result.search.trials,
-                "baseline": result.baseline,
-            }
-    except (DigestMismatchError, ManifestError) as error:
-        outcome.problems.append(Problem(envelope.spec_id, "document", "readable", str(error)))
+def _check_exchange(source: RunSource, got: str, outcome: Verification) -> None:
+    """Bytes of another object in the envelope's place: what lies in that object's own place?"""
+    if source.names() is not None or not got.startswith("sha256:"):
         return
-    for role, name in named.items():
-        if name not in listed:
-            outcome.problems.append(Problem(name, role, "listed in the envelope", "not listed"))
+    found = source.examine(got)
+    if found is not None and found.sha256 != got:
+        outcome.problems.append(Problem(got, "unknown", got, found.sha256))
+
+
+def _check_identity(source: RunSource, envelope: Envelope, outcome: Verification) -> None:
+    """The pointer of one run must not lead to the envelope of another."""
+    if source.run_id is not None and envelope.run_id != source.run_id:
+        outcome.problems.append(Problem(POINTER, "pointer", source.run_id, envelope.run_id))
+    elif not _RUN_ID.fullmatch(envelope.run_id):
+        outcome.problems.append(Problem(POINTER, "run id", "a run id", repr(envelope.run_id[:80])))
+
+
+def _check_objects(source: RunSource, envelope: Envelope, outcome: Verification) -> None:
+    for item in envelope.objects:
+        try:
+            found = source.examine(item.sha256)
+        except ManifestError as error:  # Not the form of a digest.
+            outcome.problems.append(Problem(item.sha256, item.role, error.wanted, error.got))
+            continue
+        if found is None and item.intermediate:  # It can be computed again.
+            continue
+        outcome.n_objects += 1
+        got = found.sha256 if found else "missing"
+        if got != item.sha256:
+            outcome.problems.append(Problem(item.sha256, item.role, item.sha256, got))
+        elif found and found.size_bytes != item.size_bytes:
+            sizes = f"{item.size_bytes} bytes", f"{found.size_bytes} bytes"
+            outcome.problems.append(Problem(item.sha256, item.role, *sizes))
+
+
+def _check_strangers(
+    source: RunSource, name: str, envelope: Envelope, outcome: Verification
+) -> None:
+    listed = {name, *(item.sha256 for item in envelope.objects)}
+    for stranger in source.names() or ():
+        if stranger not in listed:
+            outcome.problems.append(
+                Problem(stranger, "object", "listed in the envelope", "not listed")
+            )
+
+
+def _check_signatures(
+    source: RunSource, envelope: Envelope | None, name: str, trust: Trust, outcome: Verification
+) -> None:
+    files = source.signatures()
+    if not files and not trust.is_required:
+        return
+    # Only a signed run needs the library for it, which is not everywhere a worker runs.
+    from mlops_ray.manifest.signature_check import check_signatures  # noqa: PLC0415
+    from mlops_ray.manifest.statement import RunIdentity  # noqa: PLC0415
+
+    run_id = envelope.run_id if envelope else source.run_id
+    objects = {item.sha256 for item in envelope.objects} if envelope else None
+    check_signatures(files, RunIdentity(name, run_id, objects), trust, outcome)

@@ -82,8 +82,14 @@ def golden_examples(predictor: RecordPredictor, records: Sequence[Mapping[str, A
     )
 
 
-def replay(predictor: RecordPredictor, document: bytes) -> int:
-    """Ask again, together, reversed, alone and in larger company, and compare bit for bit.
+def replay(predictor: RecordPredictor, document: bytes, tolerance: float = 0.0) -> int:
+    """Ask again, together, reversed, alone and in larger company, and compare.
+
+    Args:
+        predictor: The model.
+        document: What `golden_examples` wrote.
+        tolerance: How far a number may lie from the recorded one, relative to that; labels may not
+            change. At 0 every bit has to match. The company of a row may never change a bit.
 
     Returns:
         Number of examples replayed.
@@ -94,16 +100,16 @@ def replay(predictor: RecordPredictor, document: bytes) -> int:
         ManifestError: The document cannot be read.
     """
     records, recorded = _read(document)
-    together = predictor.predict_records(records).numbers
-    _check_company(predictor, records, together)
-    _check_equal(
-        together,
-        recorded,
-        ModelError(
-            "this machine does not compute the recorded answers",
-            hint="compare packages and processor with those in the run's manifest",
-        ),
+    outputs = predictor.predict_records(records)
+    _check_company(predictor, records, outputs.numbers)
+    error = ModelError(
+        "this machine does not compute the recorded answers",
+        hint="compare packages and processor with those in the run's manifest",
     )
+    if tolerance:
+        _check_near(outputs, recorded, tolerance, error)
+    else:
+        _check_equal(outputs.numbers, recorded, error)
     return len(records)
 
 
@@ -140,8 +146,7 @@ def _check_company(
 
 def _check_equal(got: NDArray[np.float64], wanted: NDArray[np.float64], error: ModelError) -> None:
     """Raise `error`, completed by the first difference, unless all bits are equal."""
-    if got.shape != wanted.shape:
-        raise type(error)(error.what, str(got.shape), str(wanted.shape), error.hint)
+    _check_shape(got, wanted, error)
     different = np.argwhere(got.view(np.uint64) != np.ascontiguousarray(wanted).view(np.uint64))
     if different.size:
         row, column = (int(i) for i in different[0])
@@ -151,6 +156,52 @@ def _check_equal(got: NDArray[np.float64], wanted: NDArray[np.float64], error: M
             float(wanted[row, column]).hex(),
             error.hint,
         )
+
+
+def _check_near(
+    outputs: Outputs, wanted: NDArray[np.float64], tolerance: float, error: ModelError
+) -> None:
+    """Raise `error`, completed by the first difference beyond the tolerance or in a label."""
+    got = outputs.numbers
+    _check_shape(got, wanted, error)
+    distant = np.argwhere(~_is_near(got, wanted, tolerance))
+    if distant.size:
+        row, column = (int(i) for i in distant[0])
+        raise ModelError(
+            f"{error.what} within a relative {tolerance:g} (example {row}, output {column})",
+            repr(float(got[row, column])),
+            repr(float(wanted[row, column])),
+            error.hint,
+        )
+    if outputs.label is None:
+        return
+    # As `Outputs` names the label: of equal probabilities the first.
+    moved = np.flatnonzero(got.argmax(axis=1) != wanted.argmax(axis=1))
+    if moved.size:
+        row = int(moved[0])
+        raise ModelError(
+            f"{error.what}: the label of example {row} changes",
+            f"class {int(got[row].argmax())}",
+            f"class {int(wanted[row].argmax())}",
+            error.hint,
+        )
+
+
+def _is_near(
+    got: NDArray[np.float64], wanted: NDArray[np.float64], tolerance: float
+) -> NDArray[np.bool_]:
+    """Whether each number is near enough; NaN is near NaN alone, infinity near itself alone."""
+    is_finite = np.isfinite(got) & np.isfinite(wanted)
+    with np.errstate(over="ignore"):  # Two huge numbers of other signs are far from each other.
+        distance = np.abs(np.where(is_finite, got, 0.0) - np.where(is_finite, wanted, 0.0))
+    near = distance <= tolerance * np.abs(np.where(is_finite, wanted, 0.0))
+    equal = (got == wanted) | (np.isnan(got) & np.isnan(wanted))
+    return np.asarray(np.where(is_finite, near, equal), dtype=np.bool_)
+
+
+def _check_shape(got: NDArray[np.float64], wanted: NDArray[np.float64], error: ModelError) -> None:
+    if got.shape != wanted.shape:
+        raise type(error)(error.what, str(got.shape), str(wanted.shape), error.hint)
 
 
 def _read(document: bytes) -> tuple[list[dict[str, Any]], NDArray[np.float64]]:

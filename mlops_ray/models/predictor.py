@@ -32,12 +32,17 @@ __all__ = ["Predictor"]
 class Predictor:
     """Answers rows from a bundle.
 
+    Args:
+        bundle: The model.
+        golden_tolerance: How far a golden answer may lie from the recorded one, relative to that;
+            at 0, the default, every bit has to match.
+
     Attributes:
         bundle: What was loaded.
         signature: Inputs and outputs.
     """
 
-    def __init__(self, bundle: Bundle) -> None:
+    def __init__(self, bundle: Bundle, *, golden_tolerance: float = 0.0) -> None:
         """Load transform and estimator; the bundle's digests were checked when it was read.
 
         Raises:
@@ -45,6 +50,7 @@ class Predictor:
             ModelError: The estimator cannot be loaded.
         """
         self.bundle = bundle
+        self._golden_tolerance = golden_tolerance
         self.signature = Signature.from_bytes(bundle.file(SIGNATURE_FILE))
         family = family_named(self.signature.family)
         state = FeatureState.from_json(from_canonical(bundle.file(FEATURES_FILE)))
@@ -90,10 +96,10 @@ class Predictor:
 
         Raises:
             UnstableModelError: An answer depends on the rows asked with it.
-            ModelError: This machine computes other bits than were recorded.
+            ModelError: This machine computes other answers than were recorded.
             ManifestError: The bundle has no golden examples, or they cannot be read.
         """
-        return replay(self, self.bundle.file(GOLDEN_FILE))
+        return replay(self, self.bundle.file(GOLDEN_FILE), self._golden_tolerance)
 
     def _predict(self, X: NDArray[np.float32]) -> Outputs:
         if not len(X):  # Not every estimator takes no rows for an answer.

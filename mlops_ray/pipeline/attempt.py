@@ -3,47 +3,32 @@
 from __future__ import annotations
 
 import re
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from mlops_ray.data.ray_map import RayDataMap
-from mlops_ray.data.unit_map import map_in_process
 from mlops_ray.errors import MlopsRayError
 from mlops_ray.manifest import ErrorFacts, Result, State
-from mlops_ray.pipeline.context import Context
-from mlops_ray.pipeline.execute import execute
-from mlops_ray.pipeline.stage_log import StageLog
-from mlops_ray.runtime.cluster import connect
+from mlops_ray.pipeline.assemble import assemble
+from mlops_ray.pipeline.engine import Engine, Reuse
+from mlops_ray.pipeline.workers import Placement, Workers
+from mlops_ray.runtime.cpu_time import CpuTime
 from mlops_ray.runtime.memory import PeakMemory
-from mlops_ray.runtime.resources import check_threads
-from mlops_ray.telemetry import quiet_ray_loggers
+from mlops_ray.storage import DigestCache, fail_point
 
 if TYPE_CHECKING:
-    from mlops_ray.data.unit_map import UnitMap
+    from pathlib import Path
+
     from mlops_ray.manifest import GateFacts, RunRecord
     from mlops_ray.pipeline.circumstances import Circumstances
     from mlops_ray.pipeline.freeze import Frozen
     from mlops_ray.pipeline.objects import ObjectList
+    from mlops_ray.runtime.cluster import Cluster
     from mlops_ray.telemetry import LoggedProgress, RunLog
 
-__all__ = ["Attempt", "Means"]
+__all__ = ["Attempt"]
 
 _ABSOLUTE_PATH: Final = re.compile(r"(?<![\w./:])/(?:[^\s'\",:;]*/)*([^\s'\",:;/]+)")
-
-
-@dataclass(frozen=True, slots=True)
-class Means:
-    """What a run may use; nothing here may change its result.
-
-    Attributes:
-        num_cpus: CPUs of a local cluster; all by default.
-        address: Cluster to join; None for ``RAY_ADDRESS`` or a local one.
-        in_process_below_bytes: Inputs smaller than this are read without Ray Data.
-    """
-
-    num_cpus: int | None
-    address: str | None
-    in_process_below_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +40,20 @@ class Attempt:
         log: Its log.
         progress: Who is told how far it is.
         circumstances: What will stand in its envelope.
-        means: What it may use.
+        placement: Where it does its work.
+        reuse: Which finished stages it may take from the store.
+        code: Folder of the captured code; None where the workers have it already.
     """
 
     record: RunRecord
     log: RunLog
     progress: LoggedProgress
     circumstances: Circumstances
-    means: Means
+    placement: Placement
+    reuse: Reuse
+    code: Path | None
 
-    def run(self, frozen: Frozen, objects: ObjectList) -> None:
+    def run(self, frozen: Frozen, objects: ObjectList, digests: DigestCache) -> None:
         """Execute a frozen spec and seal what came of it.
 
         Raises:
@@ -74,8 +63,9 @@ class Attempt:
         self.progress.note(f"run {self.record.run_id}")
         spec = frozen.spec
         self.record.announce(spec.name, spec.digest, self.circumstances.started_at)
+        fail_point("record.announced")
         try:
-            result = self._execute(frozen, objects)
+            result = self._execute(frozen, objects, digests)
         except MlopsRayError as error:
             facts = ErrorFacts(code=error.code, message=_without_paths(str(error)))
             self._seal_failed(frozen, objects, facts, error)
@@ -87,33 +77,50 @@ class Attempt:
             raise
         self._seal(frozen, objects, *_outcome(result))
 
-    def _execute(self, frozen: Frozen, objects: ObjectList) -> Result:
-        self.progress.note("starting Ray")
-        quiet_ray_loggers()
-        means, threads = self.means, frozen.spec.model.threads
-        stages = StageLog(frozen.spec.code.tree, self.progress)
-        self.circumstances.stages = stages.facts
-        with PeakMemory() as memory, connect(means.address, means.num_cpus) as cluster:
-            self.circumstances.cluster_found(cluster)
-            check_threads(threads, cluster.cpus)
-            result = execute(
-                Context(
-                    spec=frozen.spec,
-                    files=frozen.files,
-                    objects=objects,
-                    stages=stages,
-                    unit_map=self._unit_map(frozen),
-                    progress=self.progress,
-                )
+    def _execute(self, frozen: Frozen, objects: ObjectList, digests: DigestCache) -> Result:
+        with CpuTime() as used, PeakMemory() as memory, ExitStack() as cleanup:
+            # Pushed first, so that it is noted whatever ends the stages.
+            workers = Workers(
+                placement=self.placement,
+                size_bytes=sum(file.size_bytes for file in frozen.files),
+                threads=frozen.spec.model.threads,
+                code=self.code,
+                cleanup=cleanup,
+                progress=self.progress,
+                on_joined=self._joined,
             )
+            cleanup.callback(self._note_cluster, workers)
+            engine = Engine(
+                spec=frozen.spec,
+                files=frozen.files,
+                code=frozen.code,
+                objects=objects,
+                means=workers,
+                progress=self.progress,
+                digests=digests,
+                reuse=self.reuse,
+                facts=self.circumstances.stages,
+            )
+            engine.run()
+        result = assemble(frozen.spec, engine.outputs, objects.store)
+        objects.put("result", result.to_bytes())
+        fail_point("run.result_stored")
         self.circumstances.peak_pss_bytes = memory.peak_pss_bytes
+        self.circumstances.cpu_s = used.cpu_s
         self.circumstances.result_id = result.digest
         return result
 
-    def _unit_map(self, frozen: Frozen) -> UnitMap:
-        size_bytes = sum(file.size_bytes for file in frozen.files)
-        is_small = size_bytes < self.means.in_process_below_bytes
-        return map_in_process if is_small else RayDataMap()
+    def _joined(self, cluster: Cluster) -> None:
+        """Leave word of the job for whoever comes after a kill, and do what earlier words ask."""
+        from mlops_ray.pipeline.leftovers import end_leftovers  # noqa: PLC0415 - imports Ray
+
+        self.record.note_cluster(cluster.session, cluster.job_id)
+        fail_point("record.cluster_noted")
+        end_leftovers(self.record.workspace, cluster, self.progress)
+
+    def _note_cluster(self, workers: Workers) -> None:
+        if workers.cluster is not None:
+            self.circumstances.cluster_found(workers.cluster)
 
     def _seal_failed(
         self, frozen: Frozen, objects: ObjectList, facts: ErrorFacts, error: Exception
@@ -129,8 +136,11 @@ class Attempt:
     ) -> None:
         self.log.write("run_ended", state=state, error=error.message if error else None)
         log = objects.put_file("log", self.record.log_path)
+        fail_point("run.log_stored")
         envelope = self.circumstances.envelope(frozen.spec, objects, log, state, error)
+        fail_point("run.sealing")
         self.record.seal(envelope)
+        fail_point("run.sealed")
 
 
 def _without_paths(message: str) -> str:

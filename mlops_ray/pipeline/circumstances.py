@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_ray.manifest import Envelope, ErrorFacts, StageFacts, State
 from mlops_ray.pipeline.records import actor
-from mlops_ray.runtime.environment import git_facts, platform_facts
+from mlops_ray.runtime.environment import (
+    git_facts,
+    image_digest,
+    lock_list,
+    platform_facts,
+    without_credentials,
+)
 
 if TYPE_CHECKING:
     from mlops_ray.config.loader import LoadedConfig
@@ -34,9 +40,13 @@ class Circumstances:
         run_id: Id of the run.
         loaded: The pipeline file, for the origin of every value.
         root: Project root, for the git facts.
+        parent: Run that this one continues.
+        read_at: When the inputs were digested.
         stages: Filled by the stages as they end.
         cluster: Size of the cluster, and whose it is; no address.
+        ray_job_id: Under which Ray's own logs file the run.
         ray_start_s: Seconds that Ray took to start.
+        cpu_s: CPU seconds of the process tree; None where they cannot be measured.
         peak_pss_bytes: Most memory of the process tree; None where it cannot be measured.
         result_id: Digest of the result, once there is one.
     """
@@ -44,9 +54,13 @@ class Circumstances:
     run_id: str
     loaded: LoadedConfig
     root: Path
+    parent: str | None = None
+    read_at: str | None = None
     stages: list[StageFacts] = field(default_factory=list)
     cluster: dict[str, Any] = field(default_factory=dict)
+    ray_job_id: str | None = None
     ray_start_s: float = 0.0
+    cpu_s: float | None = None
     peak_pss_bytes: int | None = None
     result_id: str | None = None
     started_at: str = field(default_factory=_now)
@@ -56,12 +70,21 @@ class Circumstances:
         """Note the cluster that the run works on."""
         self.cluster = {"cpus": cluster.cpus, "nodes": cluster.nodes, "is_own": cluster.is_own}
         self.ray_start_s = cluster.ray_start_s
+        self.ray_job_id = cluster.job_id or None
+
+    def inputs_read(self) -> None:
+        """Note that the inputs have just been digested."""
+        self.read_at = _now()
+
+    def _cpu_seconds(self) -> float | None:
+        """None on a cluster that was joined, whose workers are not of this process tree."""
+        is_whole = bool(self.cluster.get("is_own", True))
+        return round(self.cpu_s, 1) if self.cpu_s is not None and is_whole else None
 
     def envelope(
         self, spec: Spec, objects: ObjectList, log: str, state: State, error: ErrorFacts | None
     ) -> Envelope:
         """The envelope, at the end of the run."""
-        source = self.loaded.config.data.source.path
         return Envelope(
             run_id=self.run_id,
             name=spec.name,
@@ -70,19 +93,29 @@ class Circumstances:
             result_id=self.result_id,
             actor=actor(),
             trigger="job" if "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ else "manual",
+            parent=self.parent,
             started_at=self.started_at,
             finished_at=_now(),
             origins=self.loaded.origins(),
-            # Records hold no absolute path; the inputs are identified by their digests anyway.
-            source=Path(source).name if Path(source).is_absolute() else source,
+            source=_as_given(self.loaded.config.data.source.path),
+            read_at=self.read_at,
             git=git_facts(self.root) or {},
             platform=platform_facts(),
+            lock=objects.put("lock", lock_list(self.root).encode()),
+            image_digest=image_digest(),
             cluster=self.cluster,
+            ray_job_id=self.ray_job_id,
             stages=self.stages,
             wall_s=round(time.monotonic() - self._started - self.ray_start_s, 3),
             ray_start_s=round(self.ray_start_s, 3),
+            cpu_seconds=self._cpu_seconds(),
             peak_pss_bytes=self.peak_pss_bytes,
             error=error,
             log=log,
             objects=objects.facts(),
         )
+
+
+def _as_given(source: str) -> str:
+    """Records hold no password, and of an absolute path the name alone: digests tell the rest."""
+    return Path(source).name if Path(source).is_absolute() else without_credentials(source)

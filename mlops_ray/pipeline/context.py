@@ -1,49 +1,89 @@
-"""What every stage is given."""
+"""What a stage is given while it runs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from mlops_ray.config.feature_steps import FeatureGroup
 from mlops_ray.data.ray_map import RayDataMap
 from mlops_ray.data.split import SplitRows
 from mlops_ray.data.unit import list_units
-from mlops_ray.features.plan import FeatureSpec
+from mlops_ray.data.unit_map import map_in_process
+from mlops_ray.manifest import ObjectFacts
+from mlops_ray.pipeline.inputs import check_unchanged
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from mlops_ray.data.schema import Schema
     from mlops_ray.data.source import InputFile
     from mlops_ray.data.unit import Unit
     from mlops_ray.data.unit_map import UnitMap
     from mlops_ray.manifest import Spec
-    from mlops_ray.pipeline.objects import ObjectList
-    from mlops_ray.pipeline.stage_log import StageLog
+    from mlops_ray.storage import DigestCache, ObjectStore
     from mlops_ray.telemetry.progress import Progress
 
-__all__ = ["Context"]
+__all__ = ["Context", "Finished", "Means"]
+
+T = TypeVar("T")
+
+
+class Means(Protocol):
+    """What a run works with; nothing of it may change a result."""
+
+    @property
+    def is_small(self) -> bool:
+        """Whether the input is read in this process rather than by Ray Data."""
+
+    @property
+    def ray_start_s(self) -> float:
+        """Seconds that starting or joining Ray took so far."""
+
+    def connect(self) -> None:
+        """Start or join Ray, unless that is done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """What a stage hands back.
+
+    Attributes:
+        outputs: Name of an output -> its digest.
+        engine: What did the work: ``ray_data``, ``ray_tune``, ``ray_task`` or ``driver``.
+        facts: Counters of that engine.
+    """
+
+    outputs: dict[str, str]
+    engine: str
+    facts: dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Context:
-    """The spec, and the means to execute it, none of which may change a result.
+    """The spec, what earlier stages put out, and the means to go on.
 
     Attributes:
         spec: What was asked.
         files: Where its inputs can be read now.
-        objects: Takes what stages put into the store.
-        stages: Records the stages.
-        unit_map: Works on units, in this process or on Ray Data.
+        store: Takes what the stage puts out.
+        done: Stage -> name of an output -> its digest.
+        means: What the run works with.
         progress: Is told of trials.
+        digests: Knows the digests of files that have not changed.
+        memory: Values of objects that this process made or read already, by digest.
+        objects: What the stage has put into the store.
     """
 
     spec: Spec
     files: list[InputFile]
-    objects: ObjectList
-    stages: StageLog
-    unit_map: UnitMap
+    store: ObjectStore
+    done: Mapping[str, Mapping[str, str]]
+    means: Means
     progress: Progress
+    digests: DigestCache
+    memory: dict[str, Any]
+    objects: dict[str, ObjectFacts]
 
     @cached_property
     def units(self) -> list[Unit]:
@@ -62,29 +102,50 @@ class Context:
         salt = int(self.spec.seeds["split"])
         return SplitRows(self.spec.split, tuple(data.key), data.time, salt)
 
-    @property
-    def feature_specs(self) -> list[FeatureSpec]:
-        """The declared features, in the order of the matrix."""
-        return [
-            FeatureSpec(
-                declared.column,
-                self.schema[declared.column],
-                declared.kind,
-                tuple(_group(declared.column, declared.steps).steps),
-            )
-            for declared in self.spec.features
-        ]
+    def output(self, name: str) -> str:
+        """Digest of an earlier stage's output, named ``stage.output``."""
+        stage, _, output = name.partition(".")
+        return self.done[stage][output]
 
-    @property
-    def data_engine(self) -> str:
-        """What works on units: ``ray_data`` or ``driver``."""
-        return "ray_data" if isinstance(self.unit_map, RayDataMap) else "driver"
+    def put(self, role: str, data: bytes, *, value: object = None, again: bool = False) -> str:
+        """Store an output; returns its digest.
 
-    def data_facts(self) -> dict[str, Any]:
-        """Counters of the last work on units, to show that Ray Data really ran."""
-        stats = self.unit_map.last_stats if isinstance(self.unit_map, RayDataMap) else None
-        return {"units": len(self.units), **({"tasks": stats.n_tasks} if stats else {})}
+        Args:
+            role: The part it plays in the run.
+            data: Its bytes.
+            value: What they mean, if a later stage of this process will want it.
+            again: Whether it can be computed again, so that an export may leave it out.
+        """
+        name = self.store.put(data)
+        facts = ObjectFacts(role=role, sha256=name, size_bytes=len(data), intermediate=again)
+        self.objects.setdefault(name, facts)
+        if value is not None:
+            self.memory[name] = value
+        return name
 
+    def value(self, name: str, read: Callable[[bytes], T]) -> T:
+        """What an object means: remembered, or read from the store and verified."""
+        if name not in self.memory:
+            self.memory[name] = read(self.store.get(name))
+        found: T = self.memory[name]
+        return found
 
-def _group(column: str, steps: list[dict[str, Any]]) -> FeatureGroup:
-    return FeatureGroup.model_validate({"columns": [column], "steps": steps})
+    def unit_map(self) -> UnitMap:
+        """What works on the units: this process for a small input, else Ray Data."""
+        if self.means.is_small:
+            return map_in_process
+        self.means.connect()
+        return RayDataMap()
+
+    def facts_of_reading(self, unit_map: UnitMap) -> tuple[str, dict[str, Any]]:
+        """After a pass: what did the work, and its counters.
+
+        Raises:
+            SourceError: A file changed while it was read.
+        """
+        check_unchanged(self.files, self.store, self.digests)
+        facts: dict[str, Any] = {"units": len(self.units)}
+        if not isinstance(unit_map, RayDataMap):
+            return "driver", facts
+        stats = unit_map.last_stats
+        return "ray_data", {**facts, **({"tasks": stats.n_tasks} if stats else {})}

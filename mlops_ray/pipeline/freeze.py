@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from mlops_ray.config.model import ObjectiveConfig
 from mlops_ray.data.source import InputFile
-from mlops_ray.manifest import FeatureDeclaration, InputFacts, Spec, SpecData
-from mlops_ray.pipeline.capture import capture_code
+from mlops_ray.manifest import EnvironmentFacts, FeatureDeclaration, InputFacts, Spec, SpecData
+from mlops_ray.pipeline.snapshot import remember
 from mlops_ray.runtime.environment import behaviour_packages
-from mlops_ray.runtime.seeds import derive
-from mlops_ray.storage import digest_file
+from mlops_ray.runtime.ray_settings import WORKER_VARIABLES
+from mlops_ray.runtime.seeds import SEED_RULE, derive
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from mlops_ray.data.source import FoundFile
+    from mlops_ray.manifest import CodeFacts
     from mlops_ray.pipeline.objects import ObjectList
     from mlops_ray.pipeline.resolve import Resolved
+    from mlops_ray.pipeline.snapshot import Snapshot
+    from mlops_ray.storage import DigestCache
 
-__all__ = ["SEED_PATHS", "Frozen", "freeze"]
+__all__ = ["SEED_PATHS", "Frozen", "digested_inputs", "pin_inputs", "spec_of"]
 
 SEED_PATHS: Final = ("split", "search")  # What draws from the root seed, each by its own path.
 
@@ -30,41 +37,59 @@ class Frozen:
     Attributes:
         spec: What was asked.
         files: Input files with their digests; copies in the store where they are small.
+        code: Content of the captured code by POSIX path.
     """
 
     spec: Spec
     files: list[InputFile]
+    code: Mapping[str, bytes]
 
 
-def freeze(resolved: Resolved, objects: ObjectList) -> Frozen:
-    """Digest inputs and code, copy small inputs into the store, and write the spec.
+def digested_inputs(resolved: Resolved, digests: DigestCache) -> list[InputFile]:
+    """The input files where they lie, each with its digest; nothing is copied.
+
+    Raises:
+        OSError: A file cannot be read.
+    """
+    if resolved.snapshot is not None:
+        return [_of_snapshot(resolved.snapshot, Path(resolved.snapshot.file_name))]
+    return [
+        InputFile(**asdict(file), sha256=digests.digest_file(file.path)) for file in resolved.files
+    ]
+
+
+def pin_inputs(resolved: Resolved, objects: ObjectList, digests: DigestCache) -> list[InputFile]:
+    """The input files, small ones copied into the store, so that nobody can change them.
 
     Raises:
         StoreError: The store cannot be written, or a file changed while it was copied.
     """
+    if resolved.snapshot is not None:
+        return [_kept(resolved.snapshot, objects)]
+    limit = resolved.loaded.config.store.copy_inputs_below
+    is_small = sum(file.size_bytes for file in resolved.files) < limit
+    if not is_small:
+        return digested_inputs(resolved, digests)
+    return [_copied(file, objects, digests) for file in resolved.files]
+
+
+def spec_of(resolved: Resolved, files: Sequence[InputFile], code: CodeFacts) -> Spec:
+    """The spec: the declarations with all defaults resolved, and digests of all that they read.
+
+    Args:
+        resolved: The pipeline file with its schema and features.
+        files: Its inputs, digested.
+        code: The captured code.
+    """
     config = resolved.loaded.config
-    files = _pinned(resolved, objects)
-    facts = [
-        InputFacts(name=f.name, format=f.format, sha256=f.sha256, size_bytes=f.size_bytes)
-        for f in files
-    ]
-    spec = Spec(
+    return Spec(
         name=config.name,
         owner=config.owner,
         objective=ObjectiveConfig(metric=config.objective.metric, direction=config.objective.mode),
         seed=config.seed,
         seeds={path: str(derive(config.seed, path)) for path in SEED_PATHS},
-        data=SpecData(
-            inputs=facts,
-            columns=dict(resolved.schema),
-            task=config.data.task,
-            target=config.data.target,
-            key=config.data.key,
-            order_by=config.data.order_by,
-            time=config.data.time,
-            pii=sorted(name for name, column in config.data.columns.items() if column.pii),
-            notes=config.data.notes,
-        ),
+        seed_rule=SEED_RULE,
+        data=_data(resolved, files),
         split=config.split,
         features=[
             FeatureDeclaration(
@@ -80,30 +105,51 @@ def freeze(resolved: Resolved, objects: ObjectList) -> Frozen:
         register_=config.register_,
         serve=config.serve,
         monitor=config.monitor,
-        code=capture_code(objects),
+        code=code,
         packages=behaviour_packages(),
+        environment=EnvironmentFacts(
+            implementation=sys.implementation.name, threads=dict(WORKER_VARIABLES)
+        ),
+        environment_policy=config.environment,
     )
-    objects.put("spec", spec.to_bytes())
-    return Frozen(spec, files)
 
 
-def _pinned(resolved: Resolved, objects: ObjectList) -> list[InputFile]:
-    if resolved.snapshot is not None:
-        source = resolved.loaded.config.data.source.path
-        name = objects.put("input", resolved.snapshot)
-        path = objects.store.path(name)
-        file_name = f"{source.partition(':')[2]}.parquet"
-        return [InputFile(file_name, path, "parquet", len(resolved.snapshot), name)]
-    limit = resolved.loaded.config.store.copy_inputs_below
-    is_small = sum(file.size_bytes for file in resolved.files) < limit
-    return [_copied(f, objects) if is_small else _cited(f) for f in resolved.files]
+def _data(resolved: Resolved, files: Sequence[InputFile]) -> SpecData:
+    data = resolved.loaded.config.data
+    return SpecData(
+        inputs=[
+            InputFacts(name=f.name, format=f.format, sha256=f.sha256, size_bytes=f.size_bytes)
+            for f in files
+        ],
+        columns=dict(resolved.schema),
+        task=data.task,
+        target=data.target,
+        key=data.key,
+        order_by=data.order_by,
+        time=data.time,
+        pii=sorted(name for name, column in data.columns.items() if column.pii),
+        notes=data.notes,
+    )
 
 
-def _copied(file: FoundFile, objects: ObjectList) -> InputFile:
-    name = objects.put_file("input", file.path)
+def _kept(snapshot: Snapshot, objects: ObjectList) -> InputFile:
+    if objects.store.hold(snapshot.sha256):
+        objects.note("input", snapshot.sha256)
+    else:
+        objects.put("input", snapshot.to_bytes())
+    remember(snapshot, objects.store)
+    return _of_snapshot(snapshot, objects.store.path(snapshot.sha256))
+
+
+def _of_snapshot(snapshot: Snapshot, path: Path) -> InputFile:
+    return InputFile(snapshot.file_name, path, "parquet", snapshot.size_bytes, snapshot.sha256)
+
+
+def _copied(file: FoundFile, objects: ObjectList, digests: DigestCache) -> InputFile:
+    name = digests.digest_file(file.path)
+    if objects.store.hold(name) and objects.store.is_whole(name):
+        objects.note("input", name)
+    else:
+        name = objects.put_file("input", file.path)
     fields = {**asdict(file), "path": objects.store.path(name)}
     return InputFile(**fields, sha256=name)
-
-
-def _cited(file: FoundFile) -> InputFile:
-    return InputFile(**asdict(file), sha256=digest_file(file.path))

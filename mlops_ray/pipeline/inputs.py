@@ -5,22 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mlops_ray.errors import SourceError, Where
-from mlops_ray.storage import digest_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from mlops_ray.data.source import InputFile
-    from mlops_ray.storage import ObjectStore
+    from mlops_ray.storage import DigestCache, ObjectStore
 
 __all__ = ["check_unchanged"]
 
 
-def check_unchanged(files: Iterable[InputFile], store: ObjectStore) -> None:
+def check_unchanged(files: Iterable[InputFile], store: ObjectStore, digests: DigestCache) -> None:
     """Check, after a pass over the inputs, that each file is still the one that was frozen.
 
     Files that are objects of the store are not looked at: nobody edits those. Called after the
-    pass and not before, so that a file replaced while it was read is found too.
+    pass and not before, so that a file replaced while it was read is found too. A file whose size,
+    inode and times are those it was frozen with is taken for unchanged, as git does.
 
     Raises:
         SourceError: A file was changed or removed; it is named.
@@ -29,7 +29,7 @@ def check_unchanged(files: Iterable[InputFile], store: ObjectStore) -> None:
         if file.path == store.path(file.sha256):
             continue
         try:
-            found = digest_file(file.path)
+            found = digests.digest_file(file.path)
         except OSError as error:
             found = error.strerror or type(error).__name__
         if found != file.sha256:

@@ -35,9 +35,15 @@ class ObjectList:
 
     def note(self, role: str, name: str) -> str:
         """Remember an object that is in the store already; returns its digest."""
-        size_bytes = self.store.path(name).stat().st_size
-        self._facts.setdefault(name, ObjectFacts(role=role, sha256=name, size_bytes=size_bytes))
+        size_bytes = self.store.size_bytes(name)
+        self.note_facts(ObjectFacts(role=role, sha256=name, size_bytes=size_bytes))
         return name
+
+    def note_facts(self, facts: ObjectFacts) -> None:
+        """Remember an object by what another record says of it."""
+        known = self._facts.setdefault(facts.sha256, facts)
+        if known.intermediate and not facts.intermediate:  # Whoever needs it for good decides.
+            self._facts[facts.sha256] = facts
 
     def facts(self) -> list[ObjectFacts]:
         """All objects, sorted by digest."""

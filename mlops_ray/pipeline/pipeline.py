@@ -1,39 +1,38 @@
-"""A pipeline file as something to check and to run."""
+"""A pipeline file as something to check, to plan and to run."""
 
 from __future__ import annotations
 
 import os
 from contextlib import ExitStack
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from mlops_ray.config.loader import load_config
-from mlops_ray.errors import ConfigError
+from mlops_ray.errors import ConfigError, InvalidConfigError
 from mlops_ray.manifest import RunRecord, new_run
-from mlops_ray.pipeline.attempt import Attempt, Means
-from mlops_ray.pipeline.circumstances import Circumstances
-from mlops_ray.pipeline.freeze import freeze
-from mlops_ray.pipeline.objects import ObjectList
-from mlops_ray.pipeline.project import Project
-from mlops_ray.pipeline.records import register_run
-from mlops_ray.pipeline.resolve import Resolved, parameter_problems, resolve
+from mlops_ray.pipeline.declared import STAGE_NAMES
+from mlops_ray.pipeline.engine import Reuse
+from mlops_ray.pipeline.plan import Plan, make_plan
+from mlops_ray.pipeline.records import Records, register_run
+from mlops_ray.pipeline.resolve import Resolved, check_parameters, parameter_problems, resolve
 from mlops_ray.pipeline.run import Run, load_run
+from mlops_ray.pipeline.threshold import threshold_bytes
 from mlops_ray.pipeline.upload import check_outlives_upload
 from mlops_ray.runtime.address import check_address
 from mlops_ray.runtime.resources import check_threads
+from mlops_ray.storage import DigestCache, fail_point
 from mlops_ray.telemetry import LoggedProgress, RunLog, SilentProgress
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from mlops_ray.pipeline.project import Project
     from mlops_ray.telemetry import Progress
 
-__all__ = ["IN_PROCESS_BELOW_BYTES", "Pipeline"]
+__all__ = ["Pipeline"]
 
-# Below it Ray Data's fixed cost of some seconds would be most of the time; answers are the same.
-IN_PROCESS_BELOW_BYTES: Final = 256 * 2**20
 _LOCK_TIMEOUT_S: Final = 10.0  # Nobody else wants it; who lists runs holds it for a moment.
-_THRESHOLD_VARIABLE: Final = "MLOPS_RAY_IN_PROCESS_BELOW_BYTES"
 
 
 class Pipeline:
@@ -42,7 +41,7 @@ class Pipeline:
     Args:
         config: Path of the pipeline file.
         overrides: ``dotted.key=value`` texts that win over the file.
-        store: Folder of the store; else ``MLOPS_RAY_STORE``; else ``.mlops_ray/store``.
+        store: Folder or URL of the store; else ``MLOPS_RAY_STORE``; else ``.mlops_ray/store``.
         registry: Path or URL; else ``MLOPS_RAY_REGISTRY``; else ``.mlops_ray/registry.db``.
 
     Raises:
@@ -57,8 +56,20 @@ class Pipeline:
         store: str | Path | None = None,
         registry: str | Path | None = None,
     ) -> None:
-        self.loaded = load_config(Path(config), overrides, parameter_problems)
-        self.project = Project(Path(config).absolute().parent, store=store, registry=registry)
+        try:
+            self.loaded = load_config(Path(config), overrides)
+        except InvalidConfigError:  # With wrong parameters, if there are any, in the same list.
+            load_config(Path(config), overrides, parameter_problems)
+            raise
+        self.records = Records(Path(config).absolute().parent, store=store, registry=registry)
+
+    @cached_property
+    def project(self) -> Project:
+        """The pipeline's project, with everything that can be asked of it."""
+        from mlops_ray.pipeline.project import Project  # noqa: PLC0415 - loads model libraries
+
+        workspace = self.records.workspace
+        return Project(self.records.root, store=workspace.location.url, registry=workspace.registry)
 
     def check(self) -> dict[str, Any]:
         """Hold the file against its data and its estimator, without Ray and without writing.
@@ -67,7 +78,22 @@ class Pipeline:
             InvalidConfigError: A parameter or a value does not fit the estimator.
             DataError: Data are missing, unreadable or lack a column.
         """
+        check_parameters(self.loaded)
         return self._resolved().to_json()
+
+    def plan(self, *, from_stage: str | None = None, no_cache: bool = False) -> Plan:
+        """Say which stages a run would compute now and why; nothing is run.
+
+        Raises:
+            InvalidConfigError: As for `check`; looked for where a search would run.
+            DataError: Data are missing, unreadable or lack a column.
+        """
+        workspace = self.records.workspace
+        reuse = _reuse(from_stage, no_cache=no_cache)
+        plan = make_plan(self._resolved(), workspace, self.records.root, self._digests(), reuse)
+        if plan.action("search") == "run":
+            check_parameters(self.loaded)
+        return plan
 
     def run(
         self,
@@ -76,16 +102,22 @@ class Pipeline:
         address: str | None = None,
         progress: Progress | None = None,
         in_process_below_bytes: int | None = None,
+        from_stage: str | None = None,
+        no_cache: bool = False,
     ) -> Run:
         """Run every stage, seal the manifest, and register the model if its gates passed.
 
-        Only the pipeline file can change the result, none of these arguments.
+        A stage whose key stands in the store is reused after all its objects were checked; so the
+        same call goes on after a kill. Only the pipeline file, the data, the code and the packages
+        can change the result, none of these arguments.
 
         Args:
             num_cpus: CPUs of a local cluster; all by default.
             address: Cluster to join; else ``RAY_ADDRESS``; else a local one is started.
             progress: Who is told how far the run is.
             in_process_below_bytes: Inputs smaller than this are read without Ray Data.
+            from_stage: Compute this stage and all after it, whatever the store holds.
+            no_cache: Compute every stage.
 
         Returns:
             The run, sealed or rejected by a gate.
@@ -93,45 +125,64 @@ class Pipeline:
         Raises:
             MlopsRayError: The run failed; its record is kept in state `failed`.
         """
+        # Imported here, so that `plan` and `check` load neither Ray nor a model library.
+        from mlops_ray.pipeline.attempt import Attempt  # noqa: PLC0415
+        from mlops_ray.pipeline.begin import begin  # noqa: PLC0415
+        from mlops_ray.pipeline.workers import Placement  # noqa: PLC0415
+
+        reuse = _reuse(from_stage, no_cache=no_cache)
+        check_parameters(self.loaded)
         resolved = self._resolved()
-        target = address or os.environ.get("RAY_ADDRESS") or "local"
-        if target == "local":
-            check_threads(resolved.loaded.config.model.threads, num_cpus or os.cpu_count() or 1)
-        else:
-            check_address(target)
-        means = Means(num_cpus, address, _threshold_bytes(in_process_below_bytes))
-        self.project.workspace.prepare()
-        # Before there is a record: what fails here, such as a file that changes, was never a run.
-        objects = ObjectList(self.project.workspace.store)
-        frozen = freeze(resolved, objects)
+        self._check_place(address, num_cpus)
+        placement = Placement(num_cpus, address, threshold_bytes(in_process_below_bytes))
+        workspace = self.records.workspace
+        workspace.prepare()
         with ExitStack() as stack:
-            record = new_run(self.project.workspace)
+            store = stack.enter_context(workspace.store.lease())
+            # Before there is a record: what fails here, such as a changing file, was never a run.
+            start = begin(resolved, store, self._digests(), self.records.root)
+            fail_point("run.frozen")
+            record = new_run(workspace)
             stack.enter_context(record.lock().acquire(timeout=_LOCK_TIMEOUT_S))
+            fail_point("record.locked")
             log = stack.enter_context(RunLog(record.log_path))
+            fail_point("record.log_opened")
             listener = LoggedProgress(log, progress or SilentProgress())
             stack.callback(listener.close)
-            circumstances = Circumstances(record.run_id, self.loaded, self.project.root)
-            Attempt(record, log, listener, circumstances, means).run(frozen, objects)
+            circumstances = start.circumstances(record, self.loaded, self.records.root)
+            attempt = Attempt(record, log, listener, circumstances, placement, reuse, start.folder)
+            attempt.run(start.frozen, start.objects, self._digests())
             return self._registered(record)
 
+    def _digests(self) -> DigestCache:
+        return DigestCache(self.records.workspace.store_root / "digests.db")
+
     def _resolved(self) -> Resolved:
-        source = self.loaded.config.data.source.path
-        check_outlives_upload(self.project.workspace, source, self.project.root)
-        return resolve(self.loaded, self.project.root)
+        workspace, root = self.records.workspace, self.records.root
+        check_outlives_upload(workspace, self.loaded.config.data.source.path, root)
+        return resolve(self.loaded, root, workspace.store)
+
+    def _check_place(self, address: str | None, num_cpus: int | None) -> None:
+        target = address or os.environ.get("RAY_ADDRESS") or "local"
+        if target == "local":
+            check_threads(self.loaded.config.model.threads, num_cpus or os.cpu_count() or 1)
+        else:
+            check_address(target)
 
     def _registered(self, record: RunRecord) -> Run:
         run = load_run(record)
         declared = run.spec.register_
         if run.state != "sealed" or declared is None:
             return run
-        version = register_run(run, self.project.registry, declared.alias)
+        fail_point("run.registering")
+        version = register_run(run, self.records.registry, declared.alias)
+        fail_point("run.registered")
         return Run(run.record, run.envelope, run.spec, run.result, version)
 
 
-def _threshold_bytes(given: int | None) -> int:
-    if given is not None:
-        return given
-    text = os.environ.get(_THRESHOLD_VARIABLE, str(IN_PROCESS_BELOW_BYTES))
-    if not text.isdecimal():
-        raise ConfigError(f"{_THRESHOLD_VARIABLE} must be a number of bytes", repr(text))
-    return int(text)
+def _reuse(from_stage: str | None, *, no_cache: bool) -> Reuse:
+    if from_stage is not None and from_stage not in STAGE_NAMES:
+        raise ConfigError(
+            "there is no such stage", repr(from_stage), f"one of {', '.join(STAGE_NAMES)}"
+        )
+    return Reuse(is_allowed=not no_cache, before=from_stage)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -16,21 +16,24 @@ from mlops_ray.data.ray_map import RayDataMap
 from mlops_ray.data.source import find_files
 from mlops_ray.data.unit import list_units, read_schema, read_unit
 from mlops_ray.errors import ConfigError, SourceError
-from mlops_ray.models.bundle import load_bundle
-from mlops_ray.models.predictor import Predictor
+from mlops_ray.models.admitted import load_admitted
+from mlops_ray.pipeline.admission import admission_of
 from mlops_ray.pipeline.run import run_of_version
 from mlops_ray.runtime.cluster import connect
-from mlops_ray.storage import ObjectStore, atomic_writer
+from mlops_ray.storage import atomic_writer
 from mlops_ray.telemetry import quiet_ray_loggers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from mlops_ray.config.environment import OnDifference
     from mlops_ray.data.schema import Schema
     from mlops_ray.data.unit import Unit
     from mlops_ray.models.outputs import Outputs
+    from mlops_ray.models.predictor import Predictor
     from mlops_ray.registry import ModelVersion
-    from mlops_ray.storage import Workspace
+    from mlops_ray.runtime.admission import Admission
+    from mlops_ray.storage import ObjectStore, Workspace
 
 __all__ = ["Predictions", "predict_table_to_file"]
 
@@ -49,6 +52,8 @@ class Predictions:
         run_id: Run that made the version.
         engine: What did the work.
         wall_s: Seconds, without Ray's start.
+        differences: How this environment differs from that of the run, ``NAME RECORDED -> HERE``;
+            not empty only where the policy lets it.
     """
 
     path: str
@@ -58,6 +63,7 @@ class Predictions:
     run_id: str
     engine: str
     wall_s: float
+    differences: list[str] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         """The content of ``mlops-ray/predictions/v1``."""
@@ -72,6 +78,7 @@ def predict_table_to_file(
     *,
     num_cpus: int | None = None,
     address: str | None = None,
+    on_difference: OnDifference | None = None,
 ) -> Predictions:
     """Predict every row of a table; writes the key columns that are there, and the outputs.
 
@@ -79,27 +86,26 @@ def predict_table_to_file(
     which stand in the file's metadata.
 
     Raises:
+        NotPermittedError: The environment, here or on a worker's node, is not that of the run, and
+            the policy is to refuse.
+        ModelError: The golden answers are others here, or on a worker's node.
         SourceError: There are no files, or they cannot be read.
         ColumnError: An input column is absent or of another type.
         StoreError: The file cannot be written.
     """
     if out.is_dir():
         raise ConfigError("--out must be a file", f"the folder {out.name}", "PATH.parquet")
-    spec = run_of_version(workspace, version).spec
-    predictor = Predictor(load_bundle(workspace.store, version.bundle))
+    run = run_of_version(workspace, version)
+    spec, admission = run.spec, admission_of(run, on_difference)
+    differences = [str(item) for item in admission.check().relevant]
+    predictor = load_admitted(workspace.store, version.bundle, admission)
     files = find_files(data, Path.cwd())
     schema = read_schema(files)
     inputs = [field.name for field in predictor.signature.inputs]
     # An absent input is reported by the transform, which knows what it wants.
     columns = [c for c in dict.fromkeys([*spec.data.key, *inputs]) if c in schema]
-    work = partial(
-        _predict_unit,
-        str(workspace.store_root),
-        version.bundle,
-        dict(schema),
-        columns,
-        spec.data.key,
-    )
+    model = _Model(workspace.store, version.bundle, admission)
+    work = partial(_predict_unit, model, dict(schema), columns, spec.data.key)
     units = list_units(files)
     if not units:
         raise SourceError("the input files hold no rows", "0 row groups", "at least 1")
@@ -116,6 +122,7 @@ def predict_table_to_file(
         version.run_id,
         "ray_data",
         round(wall_s, 3),
+        differences,
     )
 
 
@@ -142,17 +149,26 @@ def _write(out: Path, tables: Iterator[pa.Table], predictor: Predictor) -> int:
     return n_rows
 
 
+@dataclass(frozen=True, slots=True)
+class _Model:
+    """What a worker loads; equal to another with the same bundle, however often it is unpickled."""
+
+    store: ObjectStore = field(compare=False)
+    bundle: str
+    admission: Admission
+
+
 @lru_cache(maxsize=1)
-def _predictor(store: str, bundle: str) -> Predictor:
-    """One load a worker process, however many units it works on."""
-    return Predictor(load_bundle(ObjectStore(Path(store)), bundle))
+def _predictor(model: _Model) -> Predictor:
+    """One load and one check a worker process, however many units it works on."""
+    return load_admitted(model.store, model.bundle, model.admission)
 
 
 def _predict_unit(
-    store: str, bundle: str, schema: Schema, columns: list[str], key: list[str], unit: Unit
+    model: _Model, schema: Schema, columns: list[str], key: list[str], unit: Unit
 ) -> bytes:
     table = read_unit(unit, schema, columns)
-    outputs = _predictor(store, bundle).predict_table(table)
+    outputs = _predictor(model).predict_table(table)
     kept = [name for name in key if name in table.column_names]
     sink = pa.BufferOutputStream()
     answer = _as_table(table.select(kept), outputs)

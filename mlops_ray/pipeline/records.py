@@ -8,14 +8,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops_ray.errors import GateError
-from mlops_ray.manifest import find_run, list_runs, verify_run
-from mlops_ray.pipeline.run import Run, RunSummary, load_run, summarize
-from mlops_ray.registry import Registry
+from mlops_ray.manifest import diff_runs, find_run, list_runs, load_documents
+from mlops_ray.pipeline import transfer
+from mlops_ray.pipeline.admission import admission_of
+from mlops_ray.pipeline.reproduce import reproduce
+from mlops_ray.pipeline.run import Run, RunSummary, load_run, run_of_version, summarize
+from mlops_ray.pipeline.store_care import STAGES_UNUSED_DAYS, collect_store, verify_store
+from mlops_ray.pipeline.threshold import threshold_bytes
 from mlops_ray.storage import find_workspace, project_root
 
 if TYPE_CHECKING:
-    from mlops_ray.manifest import Verification
-    from mlops_ray.registry import Event, ModelVersion, Promotion
+    from collections.abc import Sequence
+
+    from mlops_ray.config.environment import OnDifference
+    from mlops_ray.manifest import RunDiff, Verification
+    from mlops_ray.pipeline.reproduce import EnvironmentChoice, Reproduction
+    from mlops_ray.pipeline.store_care import Collection, StoreVerification
+    from mlops_ray.pipeline.transfer import Exported, Imported
+    from mlops_ray.registry import Event, ModelVersion, Promotion, Registry
+    from mlops_ray.runtime.environment_difference import EnvironmentDifference
 
 __all__ = ["Records", "actor", "register_run"]
 
@@ -50,6 +61,9 @@ class Records:
     @property
     def registry(self) -> Registry:
         """The registry of model versions."""
+        # SQLAlchemy is a quarter of what `plan` would load, and it asks no registry.
+        from mlops_ray.registry import Registry  # noqa: PLC0415
+
         return Registry(self.workspace.registry)
 
     def runs(self) -> list[RunSummary]:
@@ -79,19 +93,93 @@ class Records:
         Raises:
             NotFoundError: No run, or more than one, fits.
         """
-        path = find_run(self.workspace, name).log_path
-        text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+        text = find_run(self.workspace, name).log_bytes().decode(errors="replace")
         # A killed process may have left its last line torn; all others end with a newline.
         return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
 
-    def verify(self, name: str = "latest") -> Verification:
-        """Check offline that every object of a run is there and whole.
+    def verify(
+        self,
+        target: str | Path = "latest",
+        *,
+        keys: Sequence[str | Path] = (),
+        require_signature: bool = False,
+    ) -> Verification:
+        """Check offline that everything of a run is there and whole; see `pipeline.transfer`."""
+        return transfer.verify(self.workspace, target, keys, require_signature=require_signature)
+
+    def diff(self, a: str, b: str) -> RunDiff:
+        """Where two runs that have ended differ, and whether their metrics may be compared.
+
+        Raises:
+            NotFoundError: No run, or more than one, fits one of the names.
+            ManifestError: One of them has not ended, or a document of it is missing or damaged.
+        """
+        first, second = (find_run(self.workspace, name) for name in (a, b))
+        return diff_runs(load_documents(first), load_documents(second))
+
+    def export_run(self, name: str, out: str | Path) -> Exported:
+        """Write a run with all it needs to a folder, or to a tar; see `manifest.archive`."""
+        return transfer.export_run(find_run(self.workspace, name), Path(out))
+
+    def import_run(self, path: str | Path) -> Imported:
+        """Bring an exported run into this store; see `manifest.archive_import`."""
+        return transfer.import_run(Path(path), self.workspace)
+
+    def sign_run(self, name: str, key: str | Path, *, passphrase_env: str | None = None) -> str:
+        """Sign a run with an Ed25519 key; returns the key's id. See `manifest.signing`."""
+        return transfer.sign_run(find_run(self.workspace, name), Path(key), passphrase_env)
+
+    def reproduce(
+        self,
+        name: str = "latest",
+        *,
+        data: str | None = None,
+        environment: EnvironmentChoice = "current",
+        tolerance: float | None = None,
+        num_cpus: int | None = None,
+        address: str | None = None,
+        in_process_below_bytes: int | None = None,
+    ) -> Reproduction:
+        """Execute a run again from its record alone and compare; see `pipeline.reproduce`.
 
         Raises:
             NotFoundError: No run, or more than one, fits.
-            ManifestError: The run has no manifest to check.
+            DigestMismatchError: An object of the run is missing or damaged.
+            SourceError: An input is found nowhere, or has other bytes.
         """
-        return verify_run(find_run(self.workspace, name))
+        return reproduce(
+            load_run(find_run(self.workspace, name)),
+            data=data,
+            environment=environment,
+            tolerance=tolerance,
+            num_cpus=num_cpus,
+            address=address,
+            in_process_below_bytes=threshold_bytes(in_process_below_bytes),
+        )
+
+    def verify_store(self, *, read_data: bool = False) -> StoreVerification:
+        """Check that all runs, stages and versions have what they need in the store.
+
+        Args:
+            read_data: Read every object and compute its digest anew.
+        """
+        return verify_store(self.workspace, self.registry, read_data=read_data)
+
+    def collect_garbage(
+        self, *, dry_run: bool = False, stages_unused_days: float | None = STAGES_UNUSED_DAYS
+    ) -> Collection:
+        """Delete the objects that no run, stage or version needs; safe while others write.
+
+        Args:
+            dry_run: Delete nothing, only say what would be.
+            stages_unused_days: Forget cached stages that no run used for this long; None keeps all.
+
+        Raises:
+            ManifestError: A record cannot be read, so nothing was deleted.
+        """
+        return collect_store(
+            self.workspace, self.registry, dry_run=dry_run, stages_unused_days=stages_unused_days
+        )
 
     def versions(self) -> list[ModelVersion]:
         """All versions of all models."""
@@ -105,6 +193,22 @@ class Records:
             NotFoundError: There is no such model, alias or version.
         """
         return self.registry.resolve(reference)
+
+    def check_environment(
+        self, reference: str, *, on_difference: OnDifference | None = None
+    ) -> EnvironmentDifference:
+        """How this environment differs from that of the run that made a version.
+
+        Args:
+            reference: ``MODEL@ALIAS`` or ``MODEL@VERSION``.
+            on_difference: Instead of what the pipeline file declared.
+
+        Raises:
+            NotFoundError: There is no such version, or the store does not hold its run.
+            NotPermittedError: It differs in what can change an answer, and the policy is to refuse.
+        """
+        run = run_of_version(self.workspace, self.version(reference))
+        return admission_of(run, on_difference).check()
 
     def register(self, name: str, alias: str | None = None) -> ModelVersion:
         """Register the bundle of a run whose gates passed.

@@ -7,16 +7,13 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from mlops_ray.config.loader import nearest
-from mlops_ray.data.bundled import bundled_table, is_bundled
+from mlops_ray.data.bundled import is_bundled
 from mlops_ray.data.contract import check_target_type
-from mlops_ray.data.parquet_file import parquet_bytes
-from mlops_ray.data.schema import schema_of
 from mlops_ray.data.source import find_files
 from mlops_ray.data.unit import check_typed, read_schema
 from mlops_ray.errors import ColumnError, ConfigError, ConfigProblem, InvalidConfigError, Where
 from mlops_ray.features.plan import FeatureSpec, resolve_features
-from mlops_ray.models.families import family_named
-from mlops_ray.search.space import check_space
+from mlops_ray.pipeline.snapshot import Snapshot, snapshot_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,8 +22,9 @@ if TYPE_CHECKING:
     from mlops_ray.config.loader import LoadedConfig
     from mlops_ray.data.schema import Schema
     from mlops_ray.data.source import FoundFile
+    from mlops_ray.storage import ObjectStore
 
-__all__ = ["Resolved", "parameter_problems", "resolve"]
+__all__ = ["Resolved", "check_parameters", "parameter_problems", "resolve"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +34,21 @@ class Resolved:
     Attributes:
         loaded: The file.
         files: Input files; empty for a bundled table.
-        snapshot: Parquet bytes of a bundled table, else None.
+        snapshot: A bundled table, else None.
         schema: Logical types of the columns that the run reads, in the order of the files.
         features: Inputs of the model in the order of the matrix.
     """
 
     loaded: LoadedConfig
     files: list[FoundFile]
-    snapshot: bytes | None
+    snapshot: Snapshot | None
     schema: Schema
     features: list[FeatureSpec]
+
+    @property
+    def _size_bytes(self) -> int:
+        snapshot = self.snapshot.size_bytes if self.snapshot else 0
+        return snapshot + sum(file.size_bytes for file in self.files)
 
     def to_json(self) -> dict[str, Any]:
         """The content of ``mlops-ray/check/v1``."""
@@ -53,7 +56,7 @@ class Resolved:
         return {
             "name": config.name,
             "files": len(self.files) or 1,
-            "size_bytes": sum(file.size_bytes for file in self.files) or len(self.snapshot or b""),
+            "size_bytes": self._size_bytes,
             "columns": len(self.schema),
             "features": [spec.column for spec in self.features],
             "target": config.data.target,
@@ -62,26 +65,22 @@ class Resolved:
         }
 
 
-def resolve(loaded: LoadedConfig, root: Path) -> Resolved:
-    """Find the files, read their schema, resolve the features, check every parameter's name.
+def resolve(loaded: LoadedConfig, root: Path, store: ObjectStore) -> Resolved:
+    """Find the files, read their schema, resolve the features.
 
     Args:
         loaded: The pipeline file.
         root: Project root; relative data paths start there.
+        store: May hold the snapshot of a bundled table; it is not written.
 
     Raises:
-        InvalidConfigError: The estimator does not know a parameter or cannot take a value.
         SourceError: There are no files, or they cannot be read or disagree.
         ColumnError: A column is absent or has a type that its steps cannot take.
     """
-    problems = tuple(parameter_problems(loaded))
-    if problems:
-        raise InvalidConfigError(problems)
     source = loaded.config.data.source.path
     if is_bundled(source):
-        table = bundled_table(source)
-        files, snapshot = [], parquet_bytes(table)
-        schema = schema_of([(source, table.schema)])
+        snapshot = snapshot_of(source, store)
+        files, schema = [], snapshot.schema
     else:
         files, snapshot = find_files(loaded.config.data.source, root), None
         schema = read_schema(files)
@@ -126,8 +125,23 @@ def _place(loaded: LoadedConfig, key: str) -> Where:
     return loaded.document.where(tuple(int(p) if p.isdecimal() else p for p in parts))
 
 
+def check_parameters(loaded: LoadedConfig) -> None:
+    """Hold every parameter of the file against the estimator.
+
+    Raises:
+        InvalidConfigError: The estimator does not know a parameter or cannot take a value.
+    """
+    problems = tuple(parameter_problems(loaded))
+    if problems:
+        raise InvalidConfigError(problems)
+
+
 def parameter_problems(loaded: LoadedConfig) -> Iterator[ConfigProblem]:
     """Names and values of parameters that the estimator does not take, each with its place."""
+    # Imported here: the model libraries take a second, which `plan` does not have.
+    from mlops_ray.models.families import family_named  # noqa: PLC0415
+    from mlops_ray.search.space import check_space  # noqa: PLC0415
+
     config = loaded.config
     family = family_named(config.model.family)
     for name, value in config.model.params.items():

@@ -191,7 +191,7 @@ def run_of_version(workspace: Workspace, version: ModelVersion) -> Run:
 
 def summarize(record: RunRecord) -> RunSummary:
     """A run in one line."""
-    if not record.pointer_path.exists():
+    if not record.is_sealed():
         return _announced(record, record.state())
     try:
         run = load_run(record)

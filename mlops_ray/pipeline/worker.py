@@ -9,6 +9,7 @@ from ray.exceptions import RayTaskError
 from threadpoolctl import threadpool_limits
 
 from mlops_ray.errors import MlopsRayError
+from mlops_ray.runtime.importable import check_importable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,8 +25,10 @@ def on_worker(fn: Callable[..., T], *arguments: Any, threads: int) -> T:  # noqa
     Large arguments may be Ray object references.
 
     Raises:
+        ConfigError: `fn` is of no module that workers can import.
         MlopsRayError: What `fn` raised on purpose, as if it had run here.
     """
+    check_importable(fn)
     task = ray.remote(_pinned).options(num_cpus=threads, max_retries=2)
     try:
         value: T = ray.get(task.remote(fn, threads, *arguments))

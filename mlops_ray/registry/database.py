@@ -18,6 +18,7 @@ from sqlalchemy.pool import NullPool
 
 from mlops_ray.errors import BusyError, ConfigError, RegistryError
 from mlops_ray.registry.tables import APPEND_ONLY_TRIGGERS, SCHEMA_VERSION, metadata, schema_version
+from mlops_ray.storage import fail_point
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,7 +69,10 @@ class Database:
         self._prepare()
         writer = self._engine.execution_options(**{_IS_WRITE: True})
         with self._translated(), writer.begin() as connection:
+            fail_point("registry.begun")
             yield connection
+            fail_point("registry.written")
+        fail_point("registry.committed")
 
     def _prepare(self) -> None:
         if self._is_ready:
@@ -145,6 +149,7 @@ def _begin(connection: Connection) -> None:
 
 def _create_or_check(connection: Connection, path: Path) -> None:
     if not inspect(connection).has_table(schema_version.name):
+        fail_point("registry.empty")
         connection.rollback()
         dbapi_connection: Any = connection.connection.driver_connection
         dbapi_connection.execute("PRAGMA journal_mode=WAL")
@@ -152,6 +157,7 @@ def _create_or_check(connection: Connection, path: Path) -> None:
         for trigger in APPEND_ONLY_TRIGGERS:
             connection.execute(text(trigger))
         connection.execute(insert(schema_version).values(version=SCHEMA_VERSION))
+        fail_point("registry.made")
         connection.commit()
         return
     found = connection.execute(select(schema_version.c.version)).scalar_one()

@@ -21,7 +21,7 @@ import signal
 import sys
 import threading
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, chdir, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -31,10 +31,11 @@ from ray.exceptions import RayError
 from mlops_ray.errors import ClusterError, ConfigError
 from mlops_ray.runtime.address import check_address
 from mlops_ray.runtime.auth_token import token_variables
-from mlops_ray.runtime.code import build_code_bundle
+from mlops_ray.runtime.code_bundle import build_code_bundle, import_paths
 from mlops_ray.runtime.ray_settings import WORKER_VARIABLES, scoped_environment, set_ray_defaults
 from mlops_ray.runtime.resources import object_store_bytes
 from mlops_ray.runtime.session_folder import session_folder
+from mlops_ray.runtime.shipping import shipped_code
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,6 +56,9 @@ class Cluster:
         nodes: Nodes that are alive.
         is_own: Whether it was started here and ends with the block.
         ray_start_s: Seconds that starting or joining took; 0 where Ray was connected already.
+        job_id: Under which Ray's own logs file what this process does.
+        session: Name of the cluster's session, which no other cluster has.
+        is_joined_here: Whether this connection ends with the block, and all that it started.
     """
 
     address: str
@@ -62,10 +66,15 @@ class Cluster:
     nodes: int
     is_own: bool
     ray_start_s: float
+    job_id: str = ""
+    session: str = ""
+    is_joined_here: bool = False
 
 
 @contextmanager
-def connect(address: str | None = None, num_cpus: int | None = None) -> Iterator[Cluster]:
+def connect(
+    address: str | None = None, num_cpus: int | None = None, code: Path | None = None
+) -> Iterator[Cluster]:
     """Connect this process to Ray for the length of a block.
 
     Args:
@@ -74,6 +83,9 @@ def connect(address: str | None = None, num_cpus: int | None = None) -> Iterator
             ``RAY_ADDRESS``, else ``local``.
         num_cpus: CPUs of a private cluster; by default those of the machine. Ignored where this
             process is connected already.
+        code: Extracted bundle that the workers import from, before all that is installed or lies
+            in the working folder; by default a joined cluster gets this package, and a private one
+            imports what this process could. Ignored where this process is connected already.
 
     Raises:
         ClusterError: Ray cannot be started, or the address not be reached in bounded time.
@@ -82,7 +94,7 @@ def connect(address: str | None = None, num_cpus: int | None = None) -> Iterator
     """
     if ray.is_initialized():
         _check_same_cluster(address)
-        yield _describe(is_own=False, ray_start_s=0.0)
+        yield _describe(is_own=False, is_joined_here=False, ray_start_s=0.0)
         return
     set_ray_defaults()
     named = None if address == "auto" else address
@@ -90,10 +102,11 @@ def connect(address: str | None = None, num_cpus: int | None = None) -> Iterator
     with ExitStack() as cleanup:
         started = time.monotonic()
         if target == "local":
-            _start(num_cpus, cleanup)
+            _start(num_cpus, code, cleanup)
         else:
-            _join(target, num_cpus, cleanup)
-        yield _describe(is_own=target == "local", ray_start_s=time.monotonic() - started)
+            _join(target, num_cpus, code, cleanup)
+        is_own, ray_start_s = target == "local", time.monotonic() - started
+        yield _describe(is_own=is_own, is_joined_here=not is_own, ray_start_s=ray_start_s)
 
 
 def named_cluster(address: str | None) -> str:
@@ -119,9 +132,13 @@ def named_cluster(address: str | None) -> str:
     return named
 
 
-def _start(num_cpus: int | None, cleanup: ExitStack) -> None:
+def _start(num_cpus: int | None, code: Path | None, cleanup: ExitStack) -> None:
     folder = cleanup.enter_context(session_folder())
     variables = {**WORKER_VARIABLES, **token_variables(folder), _ADDRESS_VARIABLE: None}
+    if code is not None:
+        variables["PYTHONPATH"] = _before_installed(code)
+        if "RAY_TMPDIR" in os.environ:  # Ray starts in another folder.
+            variables["RAY_TMPDIR"] = os.path.abspath(os.environ["RAY_TMPDIR"])  # noqa: PTH100
     cleanup.enter_context(scoped_environment(variables))
     cleanup.callback(ray.shutdown)
     options: dict[str, Any] = {
@@ -134,15 +151,22 @@ def _start(num_cpus: int | None, cleanup: ExitStack) -> None:
     interpreter = shlex.quote(sys.executable)
     if interpreter != sys.executable:  # Ray hands it to a shell as it is.
         options["runtime_env"] = {"py_executable": interpreter}
-    _initialise(
-        "a local Ray cluster cannot be started",
-        "'mlops-ray doctor' checks memory, disk and shared memory",
-        address="local",
-        **options,
-    )
+    # Ray puts the folder in which it is started first on its workers' path, before PYTHONPATH.
+    with chdir(code) if code is not None else nullcontext():
+        _initialise(
+            "a local Ray cluster cannot be started",
+            "'mlops-ray doctor' checks memory, disk and shared memory",
+            address="local",
+            **options,
+        )
 
 
-def _join(address: str, num_cpus: int | None, cleanup: ExitStack) -> None:
+def _before_installed(code: Path) -> str:
+    before = os.environ.get("PYTHONPATH")
+    return os.pathsep.join([*import_paths(code), *([before] if before else [])])
+
+
+def _join(address: str, num_cpus: int | None, code: Path | None, cleanup: ExitStack) -> None:
     if num_cpus is not None:
         raise ConfigError(
             "the number of CPUs belongs to a cluster started here",
@@ -150,7 +174,8 @@ def _join(address: str, num_cpus: int | None, cleanup: ExitStack) -> None:
             hint=f"leave out --num-cpus, or --address and {_ADDRESS_VARIABLE}",
         )
     check_address(address)
-    code = build_code_bundle(cleanup.enter_context(session_folder()))
+    if code is None:
+        code = build_code_bundle(cleanup.enter_context(session_folder()))
     cleanup.callback(ray.shutdown)
     _initialise(
         f"the Ray cluster at {address} cannot be joined",
@@ -192,9 +217,7 @@ def _runtime_env(code: Path) -> dict[str, Any]:
     env: dict[str, Any] = {
         "env_vars": {k: v for k, v in WORKER_VARIABLES.items() if k not in settled}
     }
-    if "py_modules" not in job:
-        env["py_modules"] = [str(code)]
-    return env
+    return env | shipped_code(code, job)
 
 
 def _check_same_cluster(address: str | None) -> None:
@@ -208,7 +231,7 @@ def _check_same_cluster(address: str | None) -> None:
         )
 
 
-def _describe(*, is_own: bool, ray_start_s: float) -> Cluster:
+def _describe(*, is_own: bool, is_joined_here: bool, ray_start_s: float) -> Cluster:
     resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
     nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
     return Cluster(
@@ -217,4 +240,7 @@ def _describe(*, is_own: bool, ray_start_s: float) -> Cluster:
         nodes=sum(bool(node["Alive"]) for node in nodes),
         is_own=is_own,
         ray_start_s=ray_start_s,
+        job_id=ray.get_runtime_context().get_job_id(),
+        session=ray.get_runtime_context().get_session_name(),
+        is_joined_here=is_joined_here,
     )

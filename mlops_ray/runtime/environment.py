@@ -1,7 +1,8 @@
 """What is known of the software and the machine, for the spec and the envelope of a run.
 
 `behaviour_packages` goes into the spec: another version may give other bits. The facts of machine
-and repository go into the envelope. No host name, no user, no path and no remote URL is recorded.
+and repository and the list of all packages go into the envelope. No host name, no user, no path, no
+remote URL and no password in one is recorded.
 """
 
 from __future__ import annotations
@@ -9,12 +10,20 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import re
 import shutil
 import subprocess
 from pathlib import Path
 from typing import Final
 
-__all__ = ["behaviour_packages", "git_facts", "platform_facts"]
+__all__ = [
+    "behaviour_packages",
+    "git_facts",
+    "image_digest",
+    "lock_list",
+    "platform_facts",
+    "without_credentials",
+]
 
 _PACKAGES: Final = (
     "numpy",
@@ -34,6 +43,12 @@ _X86_LEVELS: Final = (
     ("x86-64-v2", {"sse4_1", "sse4_2", "ssse3", "popcnt", "cx16"}),
 )
 _GIT_TIMEOUT_S: Final = 10.0
+_LOCK_FILE: Final = "requirements.lock"
+_IMAGE_VARIABLE: Final = "MLOPS_RAY_IMAGE_DIGEST"
+_IMAGE_DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
+# The part of a URL before its host, and what may follow a question mark: both can hold a password.
+_USER_INFO: Final = re.compile(r"(?<=://)[^/\s@]+@")
+_QUERY: Final = re.compile(r"(?<=\S)\?[^\s#]*")
 
 
 def behaviour_packages() -> dict[str, str]:
@@ -54,6 +69,45 @@ def platform_facts() -> dict[str, str]:
         "machine": platform.machine(),
         "system": platform.system(),
     }
+
+
+def lock_list(root: Path) -> str:
+    """All packages and versions, one a line: the project's lock file, else what is installed.
+
+    Passwords in URLs are cut out, and what is installed is named without its place.
+
+    Args:
+        root: The project root, in which a ``requirements.lock`` may lie.
+    """
+    path = root / _LOCK_FILE
+    if path.is_file():
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
+        return "".join(without_credentials(line) if "://" in line else line for line in lines)
+    found: dict[str, str] = {}
+    for item in importlib.metadata.distributions():
+        # The first of a name on the path is the one that is imported.
+        found.setdefault(re.sub(r"[-_.]+", "-", item.name).lower(), item.version)
+    found.pop("mlops-ray", None)  # Its files are captured; no index has them.
+    return "".join(f"{name}=={found[name]}\n" for name in sorted(found))
+
+
+def without_credentials(text: str) -> str:
+    """A URL, or a text with URLs, less user names, passwords and query strings.
+
+    Example:
+        >>> without_credentials("https://me:secret@host/a.csv?token=x")
+        'https://host/a.csv'
+    """
+    return _QUERY.sub("", _USER_INFO.sub("", text)) if "://" in text else text
+
+
+def image_digest() -> str | None:
+    """Digest of the container image, where ``MLOPS_RAY_IMAGE_DIGEST`` holds one.
+
+    A container cannot know its own image: whoever starts it tells, such as by ``name@sha256:...``.
+    """
+    found = _IMAGE_DIGEST.search(os.environ.get(_IMAGE_VARIABLE, ""))
+    return found[0] if found else None
 
 
 def cpu_level(flags: frozenset[str], machine: str) -> str:

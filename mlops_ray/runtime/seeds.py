@@ -10,9 +10,9 @@ import hashlib
 import json
 from typing import Final
 
-__all__ = ["derive"]
+__all__ = ["SEED_RULE", "derive"]
 
-_DOMAIN: Final = "mlops-ray/seed/v1"
+SEED_RULE: Final = "mlops-ray/seed/v1"  # Names this rule in a spec; another rule, another name.
 
 
 def derive(root: int, *path: str | int) -> int:
@@ -29,5 +29,5 @@ def derive(root: int, *path: str | int) -> int:
         >>> derive(7, "search", 0) == derive(7, "search", 1)
         False
     """
-    text = json.dumps([_DOMAIN, root, *path])
+    text = json.dumps([SEED_RULE, root, *path])
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1

@@ -3,20 +3,6 @@
 Takes matrices of training and validation rows (never test rows) and a space; records the trial
 table, whose digest goes into the result; hands on the best trial. Ray appears in `tuner` and
 `trainable` only.
+
+Nothing is imported here, so that reading a trial table loads no model library.
 """
-
-from mlops_ray.search.objective import SearchTask, fit_trial, trial_seed
-from mlops_ray.search.space import check_space, draw
-from mlops_ray.search.trial import TrialRecord, best_trial, read_trial_table, trial_table
-
-__all__ = [
-    "SearchTask",
-    "TrialRecord",
-    "best_trial",
-    "check_space",
-    "draw",
-    "fit_trial",
-    "read_trial_table",
-    "trial_seed",
-    "trial_table",
-]

@@ -25,12 +25,12 @@ from mlops_ray.serve.replica import EndpointReplica, load_checked
 from mlops_ray.serve.settings import LOGGING, deployment_options
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from ray.serve.schema import ApplicationStatusOverview
 
     from mlops_ray.config import ServeConfig
+    from mlops_ray.runtime.admission import Admission
     from mlops_ray.serve.identity import Identity
+    from mlops_ray.storage import ObjectStore
 
 __all__ = ["EndpointStatus", "check_deployable", "endpoint_status", "start_endpoint", "undeploy"]
 
@@ -59,18 +59,21 @@ class EndpointStatus:
     endpoint: Endpoint | None
 
 
-def check_deployable(model: str, bundle: str, store: Path) -> EndpointStatus | None:
+def check_deployable(
+    model: str, bundle: str, store: ObjectStore, admission: Admission
+) -> EndpointStatus | None:
     """Make sure, before anything is started or recorded, that a version may be deployed.
 
     Returns:
         The endpoint of this model that would be updated; None where there is none.
 
     Raises:
+        NotPermittedError: The environment is another one, and the policy is to refuse.
         ConflictError: The cluster serves another model.
         DigestMismatchError: The bundle is missing or damaged.
         UnstableModelError: The model's answers depend on the rows around them.
     """
-    load_checked(str(store), bundle)
+    load_checked(store, bundle, admission)
     current = endpoint_status()
     if current and current.model != model:
         raise ConflictError(
@@ -83,8 +86,9 @@ def check_deployable(model: str, bundle: str, store: Path) -> EndpointStatus | N
 
 def start_endpoint(
     identity: Identity,
-    store: Path,
+    store: ObjectStore,
     config: ServeConfig,
+    admission: Admission,
     *,
     host: str = "127.0.0.1",
     port: int = 8000,
@@ -94,8 +98,9 @@ def start_endpoint(
 
     Args:
         identity: The version; its bundle is checked here first and again in every replica.
-        store: Folder of the object store, reachable from every node.
+        store: Holds the bundle; reachable from every node.
         config: The ``serve`` section of the pipeline file.
+        admission: What the environment has to be like, here and where a replica runs.
         host: Where the proxies listen, if Ray Serve does not run yet on this cluster.
         port: Their port; 0 picks a free one. A cluster that has an endpoint of ours keeps its port.
         timeout_s: How long the replicas may take to come up.
@@ -103,14 +108,17 @@ def start_endpoint(
     Raises:
         ConflictError: The cluster serves another model.
         PortInUseError: Another process listens on the port.
+        NotPermittedError: The environment is another one, and the policy is to refuse.
         DigestMismatchError: The bundle is missing or damaged.
         UnstableModelError: The model's answers depend on the rows around them.
         ServeError: The replicas do not come up, or do not answer.
     """
-    current = check_deployable(identity.model, identity.bundle, store)
+    current = check_deployable(identity.model, identity.bundle, store, admission)
     url = current.endpoint.url if current and current.endpoint else _start(config, host, port)
     endpoint = Endpoint(url, identity)
-    _deploy(endpoint, store, config, time.monotonic() + timeout_s, is_new=current is None)
+    limits = Limits(timeout_s=config.timeout_s, max_body_bytes=config.max_body_bytes)
+    arguments = (store, endpoint, limits, admission)
+    _deploy(arguments, config, time.monotonic() + timeout_s, is_new=current is None)
     if ray.get_runtime_context().get_node_id() in serve.status().proxies:
         await_answer(endpoint, timeout_s=30.0)
     return endpoint
@@ -158,21 +166,25 @@ def _start(config: ServeConfig, host: str, port: int) -> str:
 
 
 def _deploy(
-    endpoint: Endpoint, store: Path, config: ServeConfig, deadline: float, *, is_new: bool
+    arguments: tuple[ObjectStore, Endpoint, Limits, Admission],
+    config: ServeConfig,
+    deadline: float,
+    *,
+    is_new: bool,
 ) -> None:
-    limits = Limits(timeout_s=config.timeout_s, max_body_bytes=config.max_body_bytes)
+    model = arguments[1].identity.model
     resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
     options = deployment_options(config, resources.get("CPU", 1.0))
     replica: Any = serve.deployment(name=_DEPLOYMENT, **options)(serve.ingress()(EndpointReplica))
-    application = replica.bind(str(store.absolute()), endpoint, limits)
-    name = _PREFIX + endpoint.identity.model
+    application = replica.bind(*arguments)
+    name = _PREFIX + model
     try:
         serve.run_many(
             [serve.RunTarget(application, name=name)], wait_for_applications_running=False
         )
         _await_running(name, deadline)
     except (RayServeException, RayError, RuntimeError, ValueError) as error:
-        raise ServeError(f"{endpoint.identity.model} cannot be deployed", _last(error)) from error
+        raise ServeError(f"{model} cannot be deployed", _last(error)) from error
     except ServeError:
         if is_new:
             _remove(name)

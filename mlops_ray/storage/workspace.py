@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from mlops_ray.storage.atomic import write_atomically
+from mlops_ray.storage.location import LocalLocation, RemoteLocation, parse_location
 from mlops_ray.storage.object_store import ObjectStore
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["Workspace", "find_workspace", "project_root"]
 
@@ -22,19 +25,31 @@ class Workspace:
     """The two places a project writes to.
 
     Attributes:
-        store_root: Folder of objects and run records.
+        store_root: Folder of objects and run records; for a remote store, of its cache and of what
+            belongs to one machine: locks, and the logs of living runs.
         registry: Path of an SQLite file, or an SQLAlchemy URL.
         is_default: Whether the store lies where nobody asked for it, in the project root.
+        location: Where the store lies.
     """
 
     store_root: Path
     registry: str
     is_default: bool
+    location: LocalLocation | RemoteLocation
 
     @property
     def store(self) -> ObjectStore:
-        """The object store."""
-        return ObjectStore(self.store_root)
+        """The object store, local or remote."""
+        if isinstance(self.location, LocalLocation):
+            return ObjectStore(self.store_root)
+        from mlops_ray.storage.remote_store import RemoteStore  # noqa: PLC0415 - imports pyarrow
+
+        return RemoteStore(self.store_root, self.location)
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether the store lies in a bucket."""
+        return isinstance(self.location, RemoteLocation)
 
     @property
     def runs(self) -> Path:
@@ -42,9 +57,9 @@ class Workspace:
         return self.store_root / "runs"
 
     def prepare(self) -> None:
-        """Make the default folder, which keeps itself out of git."""
-        folder = self.store_root.parent
-        if self.is_default and not (folder / ".gitignore").exists():
+        """Make the project's own folder, if it is used, which keeps itself out of git."""
+        folder = self.store_root.parents[1 if self.is_remote else 0]
+        if (self.is_default or self.is_remote) and not (folder / ".gitignore").exists():
             write_atomically(folder / ".gitignore", b"*\n")
 
 
@@ -64,14 +79,23 @@ def find_workspace(
 
     Args:
         root: Project root.
-        store: Folder of the store; else ``MLOPS_RAY_STORE``; else ``.mlops_ray/store``.
+        store: Folder or URL of the store; else ``MLOPS_RAY_STORE``; else ``.mlops_ray/store``.
         registry: Path or URL; else ``MLOPS_RAY_REGISTRY``; else ``.mlops_ray/registry.db``.
+
+    Raises:
+        ConfigError: The store's URL cannot be used.
     """
     home = root / ".mlops_ray"
     chosen_store = store or os.environ.get(_STORE_VARIABLE)
     chosen_registry = registry or os.environ.get(_REGISTRY_VARIABLE)
+    location = parse_location(chosen_store or home / "store")
+    if isinstance(location, RemoteLocation):
+        store_root = home.absolute() / "remote" / location.cache_name
+    else:
+        store_root = location.root
     return Workspace(
-        store_root=Path(chosen_store or home / "store").absolute(),
+        store_root=store_root,
         registry=str(chosen_registry or home / "registry.db"),
         is_default=chosen_store is None,
+        location=location,
     )

@@ -54,6 +54,11 @@ class LiveProgress:
         self._line(f"{place:<16} {duration_text(wall_s):>12}  {self._detail}".rstrip())
         self._detail = ""
 
+    def stage_reused(self, name: str) -> None:
+        """Leave the stage behind as a line, with no time."""
+        self._line(f"{self._place or name:<16} {'reused':>12}")
+        self._detail = ""
+
     def trial_finished(
         self, done: int, total: int, value: float | None, best: float | None, eta_s: float | None
     ) -> None:

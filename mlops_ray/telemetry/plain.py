@@ -44,6 +44,10 @@ class PlainProgress:
         """Tell what the stage took."""
         self._write(f"      {name} took {duration_text(wall_s)}")
 
+    def stage_reused(self, name: str) -> None:
+        """Tell that nothing had to be computed."""
+        self._write(f"      {name} reused from the store")
+
     def trial_finished(
         self, done: int, total: int, value: float | None, best: float | None, eta_s: float | None
     ) -> None:

@@ -31,6 +31,9 @@ class Progress(Protocol):
     def stage_finished(self, name: str, wall_s: float) -> None:
         """A stage has ended without an error, after `wall_s` seconds."""
 
+    def stage_reused(self, name: str) -> None:
+        """A stage's outputs were found in the store, whole; it was not computed."""
+
     def trial_finished(
         self, done: int, total: int, value: float | None, best: float | None, eta_s: float | None
     ) -> None:
@@ -58,6 +61,9 @@ class SilentProgress:
         """Say nothing."""
 
     def stage_finished(self, name: str, wall_s: float) -> None:
+        """Say nothing."""
+
+    def stage_reused(self, name: str) -> None:
         """Say nothing."""
 
     def trial_finished(
@@ -95,6 +101,12 @@ class LoggedProgress:
         self._log.write("stage_finished", wall_s=round(wall_s, 3))
         self._log.stage = ""
         self._progress.stage_finished(name, wall_s)
+
+    def stage_reused(self, name: str) -> None:
+        """Log and pass on."""
+        self._log.write("stage_reused")
+        self._log.stage = ""
+        self._progress.stage_reused(name)
 
     def trial_finished(
         self, done: int, total: int, value: float | None, best: float | None, eta_s: float | None

@@ -23,6 +23,7 @@ def test_the_public_names_are_these() -> None:
         "Run",
         "exit_code",
         "init_project",
+        "relaunch",
         "terminal_progress",
     ]
     assert all(getattr(mlops_ray, name) for name in mlops_ray.__all__)

@@ -18,7 +18,10 @@ from mlops_ray.storage import digest_file
 
 HELP_LIMIT_S = 0.5
 ERROR_FIELDS = {"schema", "code", "message", "where", "got", "wanted", "hint"}
-COMMANDS = "init check doctor run verify serve deploy undeploy status predict runs models monitor"
+COMMANDS = (
+    "init check doctor run plan verify reproduce serve deploy undeploy status predict "
+    "runs models monitor store"
+)
 BIN = Path(sys.executable).parent
 DEAD = "127.0.0.1:1"
 
@@ -29,7 +32,15 @@ SUCCESSES = {
     "runs ls": ("runs", {"runs"}),
     "runs show latest": ("run", {"run_id", "result_id", "state", "metrics", "stages", "trials"}),
     "runs logs latest": ("log", {"lines"}),
-    "verify latest": ("verify", {"ok", "objects", "problems"}),
+    "runs diff latest latest": ("diff", {"a", "b", "differs", "comparable", "reason"}),
+    "runs export latest run.tar": ("export", {"run_id", "path", "objects", "inputs_to_supply"}),
+    "runs import exported.tar": ("import", {"run_id", "objects", "was_there"}),
+    "runs sign latest --key key.pem": ("sign", {"run_id", "key_id"}),
+    "plan pipeline.yaml": ("plan", {"spec_id", "stages"}),
+    "verify latest": ("verify", {"ok", "objects", "problems", "signatures"}),
+    "verify exported.tar": ("verify", {"ok", "objects", "problems", "signatures"}),
+    "store verify --read-data": ("store_verify", {"ok", "objects", "bytes", "leftovers"}),
+    "store gc --dry-run": ("store_gc", {"deleted", "freed_bytes", "kept", "dry_run"}),
     "models ls": ("models", {"versions"}),
     "models show demand@challenger": ("model", {"model", "version", "bundle", "metrics"}),
     "models register latest": ("model", {"model", "version", "bundle", "verdict"}),
@@ -53,6 +64,19 @@ FAILURES = {
     "check pipeline.yaml --set data.target=rental": (65, "column", "'rentals'"),
     "run pipeline.yaml --set model.threads=256": (2, "resources", "256"),
     "run pipeline.yaml --store a-file": (74, "store", "a-file"),
+    "plan none.yaml": (2, "config", "none.yaml"),
+    "plan pipeline.yaml --from-stage refti": (2, "config", "refti"),
+    "runs diff latest none": (6, "not_found", "'none'"),
+    "runs export none new.tar": (6, "not_found", "'none'"),
+    "runs export latest exported.tar": (5, "conflict", "exported.tar"),
+    "runs import a-file": (65, "manifest", "a-file"),
+    "runs sign latest --key none.pem": (2, "config", "none.pem"),
+    "verify latest --require-signature": (4, None, ""),
+    "reproduce none": (6, "not_found", "'none'"),
+    "reproduce latest --store damaged": (4, "digest_mismatch", "is damaged"),
+    "store verify --read-data --store damaged": (4, None, ""),
+    "store gc --store unreadable": (65, "manifest", "is damaged"),
+    "runs ls --store s3://a:b@bucket/x": (2, "config", "credentials"),
     "runs show none": (6, "not_found", "'none'"),
     "runs logs none": (6, "not_found", "'none'"),
     "verify none": (6, "not_found", "'none'"),
@@ -96,6 +120,9 @@ def prepared(first_day):
     pointer = next((folder / "unreadable/runs").glob("*/sealed.json"))
     envelope = json.loads(pointer.read_text())["envelope"].removeprefix("sha256:")
     _flip(folder / "unreadable/objects" / envelope[:2] / envelope)
+    first_day.shell.mlops_ray("runs", "export", "latest", "exported.tar")
+    first_day.shell.run("openssl", "genpkey", "-algorithm", "ed25519", "-out", "key.pem")
+    (folder / "key.pem").chmod(0o600)
     # Whatever starts Ray would make a folder for its session there.
     return first_day.shell.at(folder, RAY_TMPDIR=str(folder / "ray-sessions"))
 

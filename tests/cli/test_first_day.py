@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from mlops_ray.pipeline.stage_log import STAGES
+from mlops_ray.pipeline.declared import STAGE_NAMES
 
 pytestmark = pytest.mark.ray
 
@@ -37,7 +37,7 @@ def test_run_seals_and_registers_and_says_nothing_else_on_stdout(first_day):
 
     assert (line["schema"], line["state"]) == ("mlops-ray/run/v1", "sealed")
     assert (line["model"]["name"], line["model"]["version"]) == ("demand", 1)
-    assert [stage["name"] for stage in line["stages"]] == list(STAGES)
+    assert [stage["name"] for stage in line["stages"]] == list(STAGE_NAMES)
     assert {stage["cache"] for stage in line["stages"]} == {"miss"}
     assert [gate["verdict"] for gate in line["gates"]] == ["PASS"]
     assert (line["trials"]["finished"], line["trials"]["failed"]) == (6, 0)
@@ -50,7 +50,7 @@ def test_run_seals_and_registers_and_says_nothing_else_on_stdout(first_day):
 def test_run_shows_what_it_does_while_it_does_it(first_day):
     shown = re.findall(r"^\[(\d)/8\] (\w+)$", first_day.run.stderr, re.MULTILINE)
 
-    assert shown == [(str(number), name) for number, name in enumerate(STAGES, 1)]
+    assert shown == [(str(number), name) for number, name in enumerate(STAGE_NAMES, 1)]
     assert "6/6 trials, best " in first_day.run.stderr
     assert "Traceback" not in first_day.run.stderr
     assert "Warning" not in first_day.run.stderr

@@ -29,7 +29,7 @@ import mlops_ray
 from mlops_ray.config.model import SplitConfig
 from mlops_ray.data.schema import schema_of
 from mlops_ray.data.split import SPLITS, SplitRows, assign_split
-from mlops_ray.pipeline import model_stages
+from mlops_ray.pipeline.stages import evaluate, refit, search
 from mlops_ray.pipeline.worker import _pinned
 from mlops_ray.runtime.seeds import derive
 from mlops_ray.search.objective import fit_trial
@@ -296,9 +296,16 @@ def _fits_here() -> Any:
 
     stack = ExitStack()
     patch = stack.enter_context(pytest.MonkeyPatch.context())
-    patch.setattr(model_stages, "run_search", search_here)
-    patch.setattr(model_stages, "on_worker", work_here)
+    patch.setattr(search, "run_search", search_here)
+    for stage in (refit, evaluate):
+        patch.setattr(stage, "on_worker", work_here)
     return stack
+
+
+@pytest.fixture(scope="session")
+def fits_here() -> Callable[[], Any]:
+    """Gives a block in which trials and fits run in this process instead of on Ray workers."""
+    return _fits_here
 
 
 _LEDGER = pytest.StashKey[list[str]]()
@@ -348,7 +355,7 @@ def binary(pair_of: Callable[[str], Pair]) -> Pair:
     return pair_of("xgboost")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tables() -> Any:
     """The functions of this file that make and part tables."""
     return _Tables

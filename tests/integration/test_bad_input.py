@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from importlib import import_module
 
 import numpy as np
 import pyarrow as pa
@@ -19,7 +21,7 @@ from mlops_ray.errors import (
     SearchError,
     SourceError,
 )
-from mlops_ray.pipeline import execute
+from mlops_ray.pipeline import stages
 
 pytestmark = pytest.mark.ray
 
@@ -280,19 +282,39 @@ def test_a_search_in_which_every_trial_fails(refused, tables):
     _kept_as_failed(project, error)
 
 
+def _other_rows(path, table):
+    pq.write_table(table.slice(0, 100), path, row_group_size=70)
+
+
+def _one_value_and_the_old_time(path, table):
+    before = path.stat()
+    value = np.float64(table["area"][0].as_py()).tobytes()
+    content = path.read_bytes()
+    assert content.count(value) == 1
+    path.write_bytes(content.replace(value, np.float64(1.0).tobytes()))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    after = path.stat()
+    assert (after.st_size, after.st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+    assert pq.read_table(path)["area"][0].as_py() == 1.0
+
+
+@pytest.mark.parametrize("change", [_other_rows, _one_value_and_the_old_time])
 @pytest.mark.parametrize("stage", ["search", "refit", None])
-def test_a_cited_file_that_changes_between_the_stages(bench, tables, monkeypatch, stage):
+def test_a_cited_file_that_changes_between_the_stages(bench, tables, monkeypatch, stage, change):
     table = tables.homes()
     path = bench.write(table) / "part-1.parquet"
+    part = table.slice(140, 140)
+    pq.write_table(part, path, compression="none", use_dictionary=False, write_statistics=False)
     config = {**_config(tables), "store": {"copy_inputs_below": 0}}
     if stage:
-        real = getattr(execute, stage)
+        module = import_module(f"{stages.__name__}.{stage}")
+        real = module.execute
 
-        def replace_first(*arguments):
-            pq.write_table(table.slice(0, 100), path, row_group_size=70)
+        def change_first(*arguments):
+            change(path, part)
             return real(*arguments)
 
-        monkeypatch.setattr(execute, stage, replace_first)
+        monkeypatch.setattr(module, "execute", change_first)
     pipeline = bench.pipeline(config, bench.fresh_store())
 
     if stage is None:

@@ -6,10 +6,11 @@ import json
 
 import numpy as np
 import pytest
+from ray.data import DataContext
 
 from mlops_ray.data import ray_map
 from mlops_ray.data.unit_map import map_in_process
-from mlops_ray.pipeline import attempt
+from mlops_ray.pipeline import context
 
 pytestmark = pytest.mark.ray
 
@@ -83,6 +84,31 @@ def test_format_and_cuts_of_the_files_show_in_the_spec_alone(binary, bench):
     assert other.run.result_id == binary.run.result_id
 
 
+def test_sizes_and_number_of_blocks_do_not_show(binary, bench, monkeypatch):
+    n_blocks, collected = [], ray_map._collected
+
+    def counted(dataset):
+        kept = dataset.materialize()
+        n_blocks.append(kept.num_blocks())
+        return collected(kept)
+
+    monkeypatch.setattr(ray_map, "_collected", counted)
+    bench.write(binary.table)
+    runs = []
+    for n_bytes, tasks_per_cpu in ((None, 4), (1024, 1)):
+        monkeypatch.setattr(ray_map, "_TASKS_PER_CPU", tasks_per_cpu)
+        if n_bytes is not None:
+            monkeypatch.setattr(DataContext.get_current(), "target_max_block_size", n_bytes)
+        pipeline = bench.pipeline(binary.config, bench.fresh_store())
+        runs.append(pipeline.run(in_process_below_bytes=0))
+
+    tasks = [run.envelope.stages[0].facts["tasks"] for run in runs]
+    assert tasks == [6, 2]
+    assert n_blocks[:3] == [6, 6, 6]  # One a task.
+    assert min(n_blocks[3:]) > tasks[1]  # The answers of a task are cut into more than one.
+    assert {run.result_id for run in runs} == {binary.run.result_id}
+
+
 def test_order_of_the_rows_shows_unless_a_column_orders_them(binary, bench):
     shuffled = binary.table.take(np.random.default_rng(0).permutation(420))
     ordered = {**binary.config, "data": {**binary.config["data"], "order_by": ["id"]}}
@@ -108,7 +134,7 @@ def _as_they_end(collected):
 
 
 def test_answers_taken_as_they_end_would_be_noticed(binary, bench, monkeypatch):
-    monkeypatch.setattr(attempt, "map_in_process", _backwards)
+    monkeypatch.setattr(context, "map_in_process", _backwards)
     monkeypatch.setattr(ray_map, "_collected", _as_they_end(ray_map._collected))
     ordered = {**binary.config, "data": {**binary.config["data"], "order_by": ["id"]}}
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mlops_ray.data.scan import scan
-from mlops_ray.pipeline import data_stages
+from mlops_ray.pipeline.stages import ingest
 
 pytestmark = pytest.mark.ray
 
@@ -66,7 +66,7 @@ def _leaky(units, plan, unit_map):
 
 def test_statistics_that_had_seen_test_rows_would_be_noticed(binary, bench, tables, monkeypatch):
     test = np.flatnonzero(tables.parts_of(binary.table, binary.config) == "test")
-    monkeypatch.setattr(data_stages, "scan", _leaky)
+    monkeypatch.setattr(ingest, "scan", _leaky)
 
     plain = bench.run(binary.config, binary.table)
     other = bench.run(binary.config, _absurd(tables, binary.table, test))

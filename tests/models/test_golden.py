@@ -117,3 +117,97 @@ def test_documents_that_cannot_be_used_are_refused(document, change):
 
     with pytest.raises(ManifestError):
         replay(Line(_sum), damaged)
+
+
+NAN, INFINITY = float("nan"), float("inf")
+
+
+class Answers:
+    """Answers the number that stands in the record, whatever it is."""
+
+    def __init__(self, factor=1.0, change=None):
+        self._factor = factor
+        self._change = change or {}
+
+    def predict_records(self, records):
+        values = [self._change.get(record["x"], float(record["text"])) for record in records]
+        return Outputs(None, None, np.array(values) * self._factor)
+
+
+def _document_of(*values):
+    return golden_examples(Answers(), [{"x": x, "text": repr(v)} for x, v in enumerate(values)])
+
+
+@pytest.mark.parametrize("value", [1.0, -3e-300, 1e300])
+def test_within_the_tolerance_is_accepted_beyond_it_is_not(value):
+    document = _document_of(value)
+
+    assert replay(Answers(1 + 9e-7), document, 1e-6) == 1
+    with pytest.raises(ModelError, match=r"within a relative 1e-06 .example 0, output 0"):
+        replay(Answers(1 + 1.1e-6), document, 1e-6)
+    with pytest.raises(ModelError, match="recorded answers"):
+        replay(Answers(1 + 9e-7), document)
+
+
+@pytest.mark.parametrize(
+    ("recorded", "answered", "is_near"),
+    [
+        (NAN, NAN, True),
+        (NAN, 0.0, False),
+        (0.0, NAN, False),
+        (INFINITY, INFINITY, True),
+        (INFINITY, -INFINITY, False),
+        (INFINITY, 1.7e308, False),
+        (1.7e308, INFINITY, False),
+        (INFINITY, NAN, False),
+        (0.0, -0.0, True),
+        (0.0, 5e-324, False),
+        (1.0, 1.0 + 1e-9, True),
+        (1e308, -1e308, False),
+    ],
+)
+def test_what_is_not_finite_has_to_be_equal_and_so_has_zero(recorded, answered, is_near):
+    document = _document_of(2.0, recorded)
+    model = Answers(change={1: answered})
+
+    if is_near:
+        assert replay(model, document, 1e-6) == 2
+    else:
+        with pytest.raises(ModelError, match="example 1, output 0"):
+            replay(model, document, 1e-6)
+
+
+class Classes:
+    """Answers two probabilities; the first is a little more than what was recorded."""
+
+    def __init__(self, more=0.0):
+        self._more = more
+
+    def predict_records(self, records):
+        p = np.array([[0.5 + self._more, 0.5 - self._more] for _ in records])
+        return Outputs(["no" if row[0] >= row[1] else "yes" for row in p], p, None)
+
+
+def test_a_label_may_not_change_however_near_the_probabilities_are():
+    document = golden_examples(Classes(-1e-9), RECORDS)
+
+    assert replay(Classes(-1.1e-9), document, 1e-6) == 5
+    with pytest.raises(ModelError, match=r"the label of example 0 changes: got class 0, .*class 1"):
+        replay(Classes(1e-9), document, 1e-6)
+
+
+def test_a_tolerance_does_not_excuse_dependence_on_company(document):
+    def unstable(matrix):
+        return _sum(matrix) * (1 + 2**-52 * (len(matrix) >= 7))
+
+    assert replay(Line(_sum), document, 1e-6) == 5
+    with pytest.raises(UnstableModelError):
+        replay(Line(unstable), document, 1e-6)
+
+
+def test_a_tolerance_does_not_excuse_another_shape(document):
+    fewer = json.loads(document)
+    fewer["answers"] = [[*row, row[0]] for row in fewer["answers"]]
+
+    with pytest.raises(ModelError, match=r"got \(5, 1\), wanted \(5, 2\)"):
+        replay(Line(_sum), json.dumps(fewer).encode(), 1e-6)

@@ -11,10 +11,9 @@ import pytest
 import mlops_ray
 from mlops_ray.config.loader import load_config
 from mlops_ray.manifest import Spec, from_canonical
-from mlops_ray.pipeline.freeze import freeze
-from mlops_ray.pipeline.objects import ObjectList
+from mlops_ray.pipeline.begin import begin
 from mlops_ray.pipeline.resolve import resolve
-from mlops_ray.storage import ObjectStore, digest
+from mlops_ray.storage import DigestCache, ObjectStore, digest
 
 ROWS = b"id,area,price\n1,2.5,3.5\n2,1.5,2.5\n"
 TEXT = """\
@@ -37,8 +36,10 @@ def frozen(tmp_path):
         (root / "rows").mkdir(parents=True)
         (root / "rows" / "x.csv").write_bytes(rows)
         (root / "p.yaml").write_text(text)
-        objects = ObjectList(ObjectStore(root / "store"))
-        return freeze(resolve(load_config(root / "p.yaml", overrides), root), objects), objects
+        store = ObjectStore(root / "store")
+        resolved = resolve(load_config(root / "p.yaml", overrides), root, store)
+        start = begin(resolved, store, DigestCache(root / "digests.db"), root)
+        return start.frozen, start.objects
 
     return make
 

@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from mlops_ray.errors import ManifestError
+from mlops_ray.errors import DigestMismatchError, ManifestError
 from mlops_ray.pipeline.objects import ObjectList
 from mlops_ray.storage import ObjectStore
 
@@ -40,7 +40,7 @@ def test_an_object_that_is_there_already_can_be_noted(objects):
 
 
 def test_what_is_not_there_cannot_be_noted(objects):
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(DigestMismatchError, match="missing"):
         objects.note("bundle", "sha256:" + "0" * 64)
     with pytest.raises(ManifestError, match="not a digest"):
         objects.note("bundle", "sha256:0")

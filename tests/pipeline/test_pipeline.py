@@ -6,7 +6,7 @@ import pytest
 
 from mlops_ray import Pipeline, init_project
 from mlops_ray.errors import ConfigError, ResourceError
-from mlops_ray.pipeline.pipeline import IN_PROCESS_BELOW_BYTES, _threshold_bytes
+from mlops_ray.pipeline.threshold import IN_PROCESS_BELOW_BYTES, threshold_bytes
 
 VARIABLE = "MLOPS_RAY_IN_PROCESS_BELOW_BYTES"
 
@@ -19,10 +19,10 @@ def pipeline(tmp_path):
 
 def test_argument_wins_over_environment_and_that_over_the_default(monkeypatch):
     monkeypatch.delenv(VARIABLE, raising=False)
-    assert _threshold_bytes(None) == IN_PROCESS_BELOW_BYTES
+    assert threshold_bytes(None) == IN_PROCESS_BELOW_BYTES
     monkeypatch.setenv(VARIABLE, "17")
-    assert _threshold_bytes(None) == 17
-    assert _threshold_bytes(0) == 0
+    assert threshold_bytes(None) == 17
+    assert threshold_bytes(0) == 0
 
 
 @pytest.mark.parametrize("text", ["", "1 GiB", "-1", "1e6"])

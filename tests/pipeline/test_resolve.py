@@ -10,7 +10,8 @@ import pytest
 from mlops_ray import exit_code
 from mlops_ray.config.loader import load_config
 from mlops_ray.errors import ColumnError, ConfigError, InvalidConfigError, SourceError
-from mlops_ray.pipeline.resolve import parameter_problems, resolve
+from mlops_ray.pipeline.resolve import check_parameters, parameter_problems, resolve
+from mlops_ray.storage import ObjectStore
 
 TEXT = """\
 version: 1
@@ -39,7 +40,9 @@ def resolved(tmp_path):
     def run(old="", new=""):
         assert old in TEXT
         (tmp_path / "p.yaml").write_text(TEXT.replace(old, new) if old else TEXT)
-        return resolve(load_config(tmp_path / "p.yaml"), tmp_path)
+        loaded = load_config(tmp_path / "p.yaml")
+        check_parameters(loaded)
+        return resolve(loaded, tmp_path, ObjectStore(tmp_path / "store"))
 
     return run
 
@@ -68,11 +71,13 @@ def test_a_bundled_table_becomes_a_snapshot_of_equal_bytes(tmp_path):
     text = text.replace("[id]", "[row]").replace("[area]", "[bmi]").replace('["*"]', "[sex]")
     (tmp_path / "p.yaml").write_text(text.replace("one_hot", "standardize"))
 
-    found = [resolve(load_config(tmp_path / "p.yaml"), tmp_path) for _ in range(2)]
+    loaded, store = load_config(tmp_path / "p.yaml"), ObjectStore(tmp_path / "store")
+
+    found = [resolve(loaded, tmp_path, store) for _ in range(2)]
 
     assert [r.files for r in found] == [[], []]
     assert found[0].snapshot == found[1].snapshot
-    assert pq.read_table(io.BytesIO(found[0].snapshot)).num_rows == 442
+    assert pq.read_table(io.BytesIO(found[0].snapshot.to_bytes())).num_rows == 442
 
 
 @pytest.mark.parametrize(

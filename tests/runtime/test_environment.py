@@ -8,7 +8,10 @@ from mlops_ray.runtime.environment import (
     behaviour_packages,
     cpu_level,
     git_facts,
+    image_digest,
+    lock_list,
     platform_facts,
+    without_credentials,
 )
 
 
@@ -73,3 +76,50 @@ def test_without_git_there_is_nothing_to_say(repository, monkeypatch):
     monkeypatch.setenv("PATH", "")
 
     assert git_facts(repository) is None
+
+
+def test_the_list_of_packages_is_the_lock_file_of_the_project_without_its_passwords(tmp_path):
+    lock = "numpy==2.4.6 \\\n    --hash=sha256:0\n# what? a comment\n"
+    index = "--index-url https://me:pa55word@example.org/simple?token=pa55word\n"
+    (tmp_path / "requirements.lock").write_text(index + lock)
+
+    found = lock_list(tmp_path)
+
+    assert found == "--index-url https://example.org/simple\n" + lock
+
+
+def test_without_a_lock_file_it_is_what_is_installed(tmp_path):
+    lines = lock_list(tmp_path).splitlines()
+
+    assert f"numpy=={np.__version__}" in lines
+    assert lines == sorted(lines, key=lambda line: line.partition("==")[0])
+    assert not any(line.startswith("mlops-ray") for line in lines)
+    assert "/" not in "".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        ("https://user:secret@host/x?sig=secret", "https://host/x"),
+        ("s3://key@bucket/a/b", "s3://bucket/a/b"),
+        ("data/part-?.csv", "data/part-?.csv"),
+        ("sklearn:breast_cancer", "sklearn:breast_cancer"),
+    ],
+)
+def test_credentials_are_cut_out_of_urls_alone(text, clean):
+    assert without_credentials(text) == clean
+
+
+@pytest.mark.parametrize(
+    ("told", "digest"),
+    [
+        ("sha256:" + "a" * 64, "sha256:" + "a" * 64),
+        ("registry/name@sha256:" + "b" * 64, "sha256:" + "b" * 64),
+        ("name:latest", None),
+        ("", None),
+    ],
+)
+def test_the_image_is_known_by_its_digest_alone(told, digest, monkeypatch):
+    monkeypatch.setenv("MLOPS_RAY_IMAGE_DIGEST", told)
+
+    assert image_digest() == digest

@@ -13,6 +13,8 @@ from mlops_ray.models.families import family_named
 from mlops_ray.models.golden import records_of
 from mlops_ray.models.packing import pack_bundle, signature_of
 from mlops_ray.models.predictor import Predictor
+from mlops_ray.runtime.admission import Admission
+from mlops_ray.runtime.environment_difference import RecordedEnvironment, environment_here
 from mlops_ray.serve import Identity
 from mlops_ray.serve.app import EndpointApp, Limits
 
@@ -70,6 +72,12 @@ def make_bundle(people):
 @pytest.fixture(scope="session")
 def predictor(make_bundle):
     return Predictor(make_bundle())
+
+
+@pytest.fixture(scope="session")
+def admission():
+    """What a model made here demands."""
+    return Admission(environment_here(RecordedEnvironment({}, {})))
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -23,6 +24,8 @@ from mlops_ray.errors import (
 )
 from mlops_ray.models.golden import records_of
 from mlops_ray.models.predictor import Predictor
+from mlops_ray.runtime.admission import Admission
+from mlops_ray.runtime.environment_difference import RecordedEnvironment, environment_here
 from mlops_ray.serve import Identity, deployment
 from mlops_ray.serve.deployment import endpoint_status, start_endpoint, undeploy
 from mlops_ray.storage import ObjectStore
@@ -30,6 +33,7 @@ from mlops_ray.storage import ObjectStore
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
 CONFIG = ServeConfig(max_body_bytes=100_000)
+ADMISSION = Admission(environment_here(RecordedEnvironment({}, {})))  # Made here.
 
 
 @pytest.fixture(scope="module")
@@ -40,10 +44,10 @@ def bundles(make_bundle):
 
 @pytest.fixture(scope="module")
 def store(bundles, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("store")
+    store = ObjectStore(tmp_path_factory.mktemp("store"))
     for bundle in bundles:
-        bundle.save(ObjectStore(folder))
-    return folder
+        bundle.save(store)
+    return store
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +57,7 @@ def identities(bundles):
 
 @pytest.fixture(scope="module")
 def endpoint(ray_cluster, store, identities):  # noqa: ARG001
-    yield start_endpoint(identities[0], store, CONFIG, port=0)
+    yield start_endpoint(identities[0], store, CONFIG, ADMISSION, port=0)
     if endpoint_status():
         undeploy("homes")
 
@@ -154,7 +158,7 @@ def test_status_tells_what_is_served(endpoint):
 @pytest.mark.usefixtures("endpoint")
 def test_second_model_is_refused_by_name(store, identities):
     with pytest.raises(ConflictError, match=r"serves 'homes'.*`mlops-ray undeploy`"):
-        start_endpoint(replace(identities[0], model="other"), store, CONFIG)
+        start_endpoint(replace(identities[0], model="other"), store, CONFIG, ADMISSION)
 
 
 def test_damaged_bundle_is_refused_before_anything_is_replaced(endpoint, bundles, tmp_path):
@@ -165,7 +169,9 @@ def test_damaged_bundle_is_refused_before_anything_is_replaced(endpoint, bundles
     path.write_bytes(path.read_bytes()[:-1] + b"?")
 
     with pytest.raises(DigestMismatchError, match="damaged"):
-        start_endpoint(replace(endpoint.identity, bundle=digest), tmp_path, CONFIG)
+        start_endpoint(
+            replace(endpoint.identity, bundle=digest), ObjectStore(tmp_path), CONFIG, ADMISSION
+        )
     assert endpoint_status().endpoint == endpoint
 
 
@@ -194,7 +200,7 @@ def test_update_loses_no_request_and_every_answer_is_of_one_version(
     with ThreadPoolExecutor(2) as pool:
         asking = [pool.submit(ask) for _ in range(2)]
         try:
-            updated = start_endpoint(identities[1], store, CONFIG)
+            updated = start_endpoint(identities[1], store, CONFIG, ADMISSION)
         finally:
             is_over.set()
         seen = [version for future in asking for version in future.result()]
@@ -204,11 +210,32 @@ def test_update_loses_no_request_and_every_answer_is_of_one_version(
     assert httpx.get(f"{endpoint.url}/v2").headers["x-mlops-version"] == "2"
 
 
+def test_a_replica_in_another_environment_never_answers_and_the_old_one_goes_on(
+    endpoint, store, identities, other_environment, monkeypatch
+):
+    """The node of the replica decides: here the driver has the recorded packages, it has not."""
+    before = httpx.get(f"{endpoint.url}/v2").headers["x-mlops-version"]
+    options = deployment.deployment_options(CONFIG, 2)
+    abroad = {"runtime_env": {"env_vars": {"PYTHONPATH": str(other_environment.folder)}}}
+    actor_options = {**options.get("ray_actor_options", {}), **abroad}
+    changed = {**options, "ray_actor_options": actor_options}
+    with monkeypatch.context() as patch:
+        patch.setattr(deployment, "deployment_options", lambda *_: changed)
+
+        with pytest.raises(ServeError, match=re.escape(other_environment.difference)):
+            start_endpoint(identities[2], store, CONFIG, ADMISSION)
+
+    after = [httpx.get(f"{endpoint.url}/v2") for _ in range(5)]
+    assert {answer.status_code for answer in after} == {200}
+    assert {answer.headers["x-mlops-version"] for answer in after} == {before}
+    assert before != str(identities[2].version)
+
+
 @pytest.mark.parametrize("version", [3, 2])
 def test_each_family_answers_with_the_bits_of_the_table(
     endpoint, store, bundles, identities, people, version
 ):
-    start_endpoint(identities[version - 1], store, CONFIG)
+    start_endpoint(identities[version - 1], store, CONFIG, ADMISSION)
     predictor = Predictor(bundles[version - 1])
     records = records_of(people, predictor.signature)
 
@@ -223,7 +250,7 @@ def test_each_family_answers_with_the_bits_of_the_table(
 
 def test_full_queue_is_refused_in_our_form(endpoint, store, identities, people, bundles):
     config = ServeConfig(target_ongoing_requests=1, max_queued_requests=1, max_body_bytes=100_000)
-    start_endpoint(identities[1], store, config)
+    start_endpoint(identities[1], store, config, ADMISSION)
     rows = records_of(people, Predictor(bundles[1]).signature)
 
     with ThreadPoolExecutor(24) as pool:
@@ -243,7 +270,7 @@ def test_replica_that_cannot_come_up_fails_in_time(endpoint, store, identities, 
     monkeypatch.setattr(deployment, "deployment_options", lambda *_: impossible)
 
     with pytest.raises(ServeError, match="did not come up in time"):
-        start_endpoint(identities[1], store, CONFIG, timeout_s=3)
+        start_endpoint(identities[1], store, CONFIG, ADMISSION, timeout_s=3)
     assert httpx.get(f"{endpoint.url}/v2/health/ready").status_code == 200
 
 
@@ -258,4 +285,4 @@ def test_undeployed_model_leaves_nothing(store, identities):
     with pytest.raises(NotFoundError, match="nothing"):
         undeploy("homes")
     with socket.create_server(("127.0.0.1", 0)) as other, pytest.raises(PortInUseError):
-        start_endpoint(identities[0], store, CONFIG, port=other.getsockname()[1])
+        start_endpoint(identities[0], store, CONFIG, ADMISSION, port=other.getsockname()[1])

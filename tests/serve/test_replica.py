@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from mlops_ray.errors import DigestMismatchError, ModelError, UnstableModelError
+from mlops_ray.models import admitted
 from mlops_ray.models.bundle import GOLDEN_FILE, Bundle
 from mlops_ray.models.outputs import Outputs
 from mlops_ray.models.predictor import Predictor
-from mlops_ray.serve import Endpoint, Identity, replica
+from mlops_ray.serve import Endpoint, Identity
 from mlops_ray.serve.app import Limits
 from mlops_ray.serve.replica import EndpointReplica, load_checked
 from mlops_ray.storage import ObjectStore
@@ -20,10 +21,10 @@ def store(tmp_path):
     return ObjectStore(tmp_path)
 
 
-def test_replica_answers_and_checks_its_model(store, make_bundle, client_of, record):
+def test_replica_answers_and_checks_its_model(store, make_bundle, client_of, record, admission):
     digest = make_bundle().save(store)
     endpoint = Endpoint("http://127.0.0.1:1", Identity("homes", 1, "r", digest, 1))
-    started = EndpointReplica(str(store.root), endpoint, Limits())
+    started = EndpointReplica(store, endpoint, Limits(), admission)
 
     response = client_of(started.__serve_build_asgi_app__()).post("/predict/homes", json=record)
     asyncio.run(started.check_health())
@@ -34,17 +35,17 @@ def test_replica_answers_and_checks_its_model(store, make_bundle, client_of, rec
     assert endpoint.predict_url == "http://127.0.0.1:1/predict/homes"
 
 
-def test_missing_bundle_is_refused(store):
+def test_missing_bundle_is_refused(store, admission):
     with pytest.raises(DigestMismatchError, match="missing"):
-        load_checked(str(store.root), "sha256:" + "0" * 64)
+        load_checked(store, "sha256:" + "0" * 64, admission)
 
 
-def test_other_bits_than_recorded_are_refused(store, make_bundle):
+def test_other_bits_than_recorded_are_refused(store, make_bundle, admission):
     files = dict(make_bundle().files)
     files[GOLDEN_FILE] = make_bundle(seed=5).files[GOLDEN_FILE]
 
     with pytest.raises(ModelError, match="recorded"):
-        load_checked(str(store.root), Bundle(files).save(store))
+        load_checked(store, Bundle(files).save(store), admission)
 
 
 class Unstable(Predictor):
@@ -55,8 +56,8 @@ class Unstable(Predictor):
         return Outputs(answers.label, np.nextafter(answers.probability, len(records) % 2), None)
 
 
-def test_model_that_depends_on_company_is_refused(store, make_bundle, monkeypatch):
-    monkeypatch.setattr(replica, "Predictor", Unstable)
+def test_model_that_depends_on_company_is_refused(store, make_bundle, admission, monkeypatch):
+    monkeypatch.setattr(admitted, "Predictor", Unstable)
 
     with pytest.raises(UnstableModelError):
-        load_checked(str(store.root), make_bundle().save(store))
+        load_checked(store, make_bundle().save(store), admission)

@@ -113,3 +113,62 @@ def test_a_store_that_cannot_be_written_says_so(tmp_path: Path) -> None:
 def test_only_digests_name_objects(tmp_path: Path, name: str) -> None:
     with pytest.raises(ManifestError, match="not a digest"):
         ObjectStore(tmp_path).path(name)
+
+
+def test_records_are_replaced_whole_listed_and_deleted(tmp_path: Path) -> None:
+    store = ObjectStore(tmp_path)
+    store.put(b"an object")
+    for key in ("runs/2/sealed.json", "runs/1/sealed.json", "stages/key-0.json"):
+        store.write_record(key, b"old")
+    store.write_record("runs/1/sealed.json", b"new")
+
+    assert list(store.record_keys("runs/")) == ["runs/1/sealed.json", "runs/2/sealed.json"]
+    assert list(store.record_keys("stages/key-")) == ["stages/key-0.json"]
+    assert list(store.record_keys("absent/")) == []
+    assert store.read_record("runs/1/sealed.json") == b"new"
+
+    store.delete_record("runs/1/sealed.json")
+    store.delete_record("runs/1/sealed.json")
+    assert store.read_record("runs/1/sealed.json") is None
+    assert list(store.record_keys("runs/")) == ["runs/2/sealed.json"]
+
+
+def test_a_record_that_is_of_use_is_not_old(tmp_path: Path) -> None:
+    store = ObjectStore(tmp_path)
+    store.write_record("stages/key-0.json", b"{}")
+    os.utime(tmp_path / "stages" / "key-0.json", (0, 0))
+    assert store.record_used_at_s("stages/key-0.json") == 0
+
+    store.mark_record_used("stages/key-0.json")
+    store.mark_record_used("stages/absent.json")
+
+    assert (store.record_used_at_s("stages/key-0.json") or 0) > 1e9
+    assert store.record_used_at_s("stages/absent.json") is None
+
+
+@pytest.mark.parametrize("key", ["../x", "/etc/passwd", "a/../../x", "objects/ab/cd", ""])
+def test_a_record_stays_in_the_store_and_off_the_objects(tmp_path: Path, key: str) -> None:
+    with pytest.raises(StoreError, match="not a key"):
+        ObjectStore(tmp_path / "store").write_record(key, b"x")
+
+
+def test_what_is_held_is_there_or_not_and_sizes_are_told(tmp_path: Path) -> None:
+    store = ObjectStore(tmp_path)
+    name, absent = store.put(b"weights"), f"sha256:{'0' * 64}"
+
+    assert (store.hold(name), store.hold(absent)) == (True, False)
+    assert (store.is_whole(name), store.is_whole(absent)) == (True, False)
+    assert store.size_bytes(name) == 7
+    with pytest.raises(DigestMismatchError, match="missing"):
+        store.size_bytes(absent)
+    _flip(store.path(name))
+    assert not store.is_whole(name)
+
+
+def test_an_object_is_read_only_from_the_moment_it_has_its_name(tmp_path: Path) -> None:
+    store = ObjectStore(tmp_path)
+    (tmp_path / "file").write_bytes(b"of a file")
+
+    names = [store.put(b"weights"), store.put_file(tmp_path / "file")]
+
+    assert [store.path(name).stat().st_mode & 0o777 for name in names] == [0o444, 0o444]

@@ -1,0 +1,94 @@
+"""`mlops-ray runs export / import / sign`: a run with all it needs, on its way to somebody else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import mlops_ray
+from mlops_ray.cli.exit_codes import OK
+from mlops_ray.cli.options import AsJson, RunName, StoreOption
+from mlops_ray.cli.output import emit_json, say
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the group `runs`."""
+    app.command("export")(_export)
+    app.command("import")(_import)
+    app.command("sign")(_sign)
+
+
+def _export(
+    run: RunName,
+    out: Annotated[Path, typer.Argument(help="Folder or tar (.tar) to write; must not exist.")],
+    store: StoreOption = None,
+    as_json: AsJson = False,
+) -> int:
+    """Write a run with all it needs to a folder or a tar.
+
+    What can be computed again stays behind. Says which inputs are too large to travel along.
+    """
+    done = mlops_ray.Records(store=store).export_run(run, out)
+    if as_json:
+        content = {
+            "run_id": done.run_id,
+            "path": str(done.path),
+            "objects": done.n_objects,
+            "size_bytes": done.size_bytes,
+            "inputs_to_supply": done.inputs_to_supply,
+        }
+        emit_json("export", content)
+    else:
+        print(f"{done.path}: run {done.run_id}, {done.n_objects} objects")  # noqa: T201 - the result
+    for name, digest in done.inputs_to_supply.items():
+        say(f"input {name} is not in the store; supply it with --data ({digest})")
+    return OK
+
+
+def _import(
+    path: Annotated[Path, typer.Argument(help="Folder or tar that `runs export` wrote.")],
+    store: StoreOption = None,
+    as_json: AsJson = False,
+) -> int:
+    """Bring an exported run into the store.
+
+    All of it is verified before any of it is visible. Importing a run again changes nothing.
+    """
+    done = mlops_ray.Records(store=store).import_run(path)
+    if as_json:
+        content = {"run_id": done.run_id, "objects": done.n_objects, "was_there": done.was_there}
+        emit_json("import", content)
+    else:
+        how = "was there already" if done.was_there else "imported"
+        print(f"{done.run_id}: {how}, {done.n_objects} objects")  # noqa: T201 - the result
+    return OK
+
+
+def _sign(
+    run: RunName,
+    key: Annotated[
+        Path, typer.Option("--key", help="Private Ed25519 key (PEM) that only you can read.")
+    ],
+    passphrase_env: Annotated[
+        str | None,
+        typer.Option("--passphrase-env", help="Name of the variable with the key's passphrase."),
+    ] = None,
+    store: StoreOption = None,
+    as_json: AsJson = False,
+) -> int:
+    """Sign a run with an Ed25519 key.
+
+    The signature lies beside the run and travels with it. To make a key: openssl genpkey
+    -algorithm ed25519 -out key.pem; chmod 600 key.pem
+    """
+    records = mlops_ray.Records(store=store)
+    key_id = records.sign_run(run, key, passphrase_env=passphrase_env)
+    if as_json:
+        emit_json("sign", {"run_id": records.run(run).run_id, "key_id": key_id})
+    else:
+        print(f"signed with key {key_id}")  # noqa: T201 - the result
+    return OK

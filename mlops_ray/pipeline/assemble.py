@@ -1,0 +1,87 @@
+"""Puts the result together from what the stages put out: a function of objects alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mlops_ray.manifest import (
+    DataFacts,
+    GateFacts,
+    MetricFacts,
+    ModelFacts,
+    Result,
+    SearchFacts,
+    SplitFacts,
+    from_canonical,
+)
+from mlops_ray.search.trial import WORKER_LOST, best_trial, read_trial_table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mlops_ray.manifest import Spec, StageOutputs
+    from mlops_ray.search.trial import TrialRecord
+    from mlops_ray.storage import ObjectStore
+
+__all__ = ["assemble"]
+
+
+def assemble(spec: Spec, stages: Sequence[StageOutputs], store: ObjectStore) -> Result:
+    """The deterministic part of what came out.
+
+    Raises:
+        DigestMismatchError: An output is missing or damaged.
+    """
+    done = {stage.name: stage.outputs for stage in stages}
+    profiles = {name: _json(store, digest) for name, digest in done["profile"].items()}
+    n_rows = {name: int(profile["n_rows"]) for name, profile in profiles.items()}
+    trials = read_trial_table(store.get(done["search"]["trials"]))
+    labels = _json(store, done["features"]["labels"])["labels"]
+    return Result(
+        determinism=_determinism(trials),
+        data=DataFacts(
+            fingerprint=done["ingest"]["fingerprint"],
+            n_rows=sum(n_rows.values()),
+            columns=dict(spec.data.columns),
+        ),
+        split={
+            name: SplitFacts(n_rows=n_rows[name], membership=membership)
+            for name, membership in done["split"].items()
+        },
+        search=_search_facts(done["search"]["trials"], trials, spec),
+        model=ModelFacts(
+            bundle=done["refit"]["bundle"], family=spec.model.family, classes=labels or None
+        ),
+        metrics=_listed(store, done["evaluate"]["metrics"], "metrics", MetricFacts),
+        gates=_listed(store, done["gate"]["verdicts"], "gates", GateFacts),
+        baseline=done["profile"]["train"],
+        stages=list(stages),
+    )
+
+
+def _json(store: ObjectStore, name: str) -> dict[str, Any]:
+    content: dict[str, Any] = from_canonical(store.get(name))
+    return content
+
+
+def _listed(store: ObjectStore, name: str, member: str, kind: type[Any]) -> list[Any]:
+    return [kind.model_validate(item) for item in _json(store, name)[member]]
+
+
+def _determinism(trials: Sequence[TrialRecord]) -> Any:  # noqa: ANN401 - a literal
+    """Replayable where the death of a worker, not the spec, decided a trial."""
+    is_lost = any(record.error == WORKER_LOST for record in trials)
+    return "replayable" if is_lost else "deterministic"
+
+
+def _search_facts(table: str, trials: Sequence[TrialRecord], spec: Spec) -> SearchFacts:
+    best = best_trial(trials, spec.objective.mode)
+    n_finished = sum(record.status == "finished" for record in trials)
+    return SearchFacts(
+        trials=table,
+        n_finished=n_finished,
+        n_failed=len(trials) - n_finished,
+        best_index=best.index,
+        best_params=best.params,
+        best_value=best.value if best.value is not None else float("nan"),
+    )

@@ -1,0 +1,83 @@
+"""The beginning of a run: code captured, inputs pinned, spec frozen, and whose work it goes on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mlops_ray.manifest import Spec, list_runs
+from mlops_ray.pipeline.capture import captured, facts_of
+from mlops_ray.pipeline.circumstances import Circumstances
+from mlops_ray.pipeline.declared_secrets import check_declared_secrets
+from mlops_ray.pipeline.freeze import Frozen, pin_inputs, spec_of
+from mlops_ray.pipeline.objects import ObjectList
+from mlops_ray.runtime.code_bundle import extracted
+from mlops_ray.storage import fail_point
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mlops_ray.config.loader import LoadedConfig
+    from mlops_ray.manifest import RunRecord
+    from mlops_ray.pipeline.resolve import Resolved
+    from mlops_ray.storage import DigestCache, ObjectStore, Workspace
+
+__all__ = ["Start", "begin", "interrupted_run"]
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What a run begins with.
+
+    Attributes:
+        frozen: The spec, and where its bytes can be read.
+        objects: What lies in the store already.
+        folder: Where the captured code lies, for the workers.
+    """
+
+    frozen: Frozen
+    objects: ObjectList
+    folder: Path
+
+    def circumstances(self, record: RunRecord, loaded: LoadedConfig, root: Path) -> Circumstances:
+        """What will stand in the run's envelope; a dead run of the same spec is its parent."""
+        parent = interrupted_run(record.workspace, self.frozen.spec.digest)
+        found = Circumstances(record.run_id, loaded, root, parent=parent)
+        found.inputs_read()
+        return found
+
+
+def begin(resolved: Resolved, store: ObjectStore, digests: DigestCache, root: Path) -> Start:
+    """Capture the code, pin the inputs and store the spec.
+
+    Args:
+        resolved: The pipeline file, held against its data.
+        store: Under a lease.
+        digests: Knows the digests of files that have not changed.
+        root: Project root.
+
+    Raises:
+        StoreError: The store cannot be written, or a file changed while it was copied.
+        ConfigError: The code cannot be captured as it is.
+    """
+    check_declared_secrets(resolved.loaded)
+    objects = ObjectList(store)
+    bundle = captured(root, resolved.loaded.config.code, store.root)
+    objects.put("code archive", bundle.archive)
+    objects.put("code tree", bundle.document)
+    fail_point("run.code_stored")
+    files = pin_inputs(resolved, objects, digests)
+    fail_point("run.inputs_pinned")
+    spec = spec_of(resolved, files, facts_of(bundle))
+    # What runs is what was stored, read back: nothing that JSON does not keep, such as the order of
+    # a mapping, can reach a result.
+    spec = Spec.from_bytes(objects.store.get(objects.put("spec", spec.to_bytes())))
+    return Start(Frozen(spec, files, bundle.files), objects, extracted(bundle, store.root))
+
+
+def interrupted_run(workspace: Workspace, spec_id: str) -> str | None:
+    """The latest run of a spec, if its process is gone; None where it ended or is alive."""
+    for record in reversed(list_runs(workspace)):
+        if record.announced().get("spec_id") == spec_id:
+            return record.run_id if record.state() == "interrupted" else None
+    return None

@@ -1,0 +1,144 @@
+"""What each stage reads and looks at, known without running it: the declarations behind its key.
+
+The functions here see the spec and the digests that earlier stages put out, and import neither Ray
+nor a model library, so that `plan` can say what would run within a second.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from mlops_ray.manifest import Spec
+
+__all__ = ["STAGES", "STAGE_NAMES", "Outputs", "Stage"]
+
+# Stage -> name of an output -> its digest, for the stages that are done.
+Outputs: TypeAlias = "Mapping[str, Mapping[str, str]]"
+_PACKAGE: Final = "mlops_ray.pipeline.stages"
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One stage as declared.
+
+    Attributes:
+        name: Its name.
+        inputs: Digests that it reads, by name; those of input files stand under ``file:<name>``.
+        params: Everything of the spec that it looks at, under the keys of a pipeline file.
+    """
+
+    name: str
+    inputs: Callable[[Spec, Outputs], dict[str, str]]
+    params: Callable[[Spec], dict[str, Any]]
+
+    @property
+    def module(self) -> str:
+        """Where its `execute` stands; its import closure is the stage's code."""
+        return f"{_PACKAGE}.{self.name}"
+
+
+def _files(spec: Spec) -> dict[str, str]:
+    return {f"file:{file.name}": file.sha256 for file in spec.data.inputs}
+
+
+def _ordered_rows(spec: Spec) -> dict[str, str]:
+    """Without `order_by` the order of rows is that of the files, which no fingerprint sees."""
+    return {} if spec.data.order_by else _files(spec)
+
+
+def _outputs(*wanted: str) -> Callable[[Spec, Outputs], dict[str, str]]:
+    """Inputs that are outputs, each named ``stage.output``."""
+
+    def inputs(_spec: Spec, done: Outputs) -> dict[str, str]:
+        pairs = [name.split(".") for name in wanted]
+        return {f"{stage}.{output}": done[stage][output] for stage, output in pairs}
+
+    return inputs
+
+
+def _and_rows(*wanted: str) -> Callable[[Spec, Outputs], dict[str, str]]:
+    named = _outputs("ingest.fingerprint", *wanted)
+    return lambda spec, done: {**named(spec, done), **_ordered_rows(spec)}
+
+
+def _split_params(spec: Spec) -> dict[str, Any]:
+    data = spec.data
+    return {
+        "split": spec.split.model_dump(mode="json"),
+        "data": {"key": data.key, "time": data.time, "columns": data.columns},
+        "seed": spec.seeds["split"],
+    }
+
+
+def _ingest_params(spec: Spec) -> dict[str, Any]:
+    params = _split_params(spec)
+    formats = {file.name: file.format for file in spec.data.inputs}
+    return {**params, "data": {**params["data"], "formats": formats}}
+
+
+def _profile_params(spec: Spec) -> dict[str, Any]:
+    columns = [declared.column for declared in spec.features]
+    return {"data": {"task": spec.data.task, "target": spec.data.target}, "features": columns}
+
+
+def _matrix_params(spec: Spec) -> dict[str, Any]:
+    params, data = _split_params(spec), spec.data
+    more = {"order_by": data.order_by, "target": data.target, "task": data.task}
+    return {**params, "data": {**params["data"], **more}}
+
+
+def _features_params(spec: Spec) -> dict[str, Any]:
+    declared = [declaration.model_dump(mode="json") for declaration in spec.features]
+    return {**_matrix_params(spec), "features": declared}
+
+
+def _model_params(spec: Spec) -> dict[str, Any]:
+    return {
+        "data": {"task": spec.data.task},
+        "model": spec.model.model_dump(mode="json"),
+        "objective": spec.objective.model_dump(mode="json"),
+    }
+
+
+def _search_params(spec: Spec) -> dict[str, Any]:
+    search = spec.search.model_dump(mode="json", exclude={"refit_on"})
+    return {**_model_params(spec), "search": search, "seed": spec.seeds["search"]}
+
+
+def _refit_params(spec: Spec) -> dict[str, Any]:
+    return {**_model_params(spec), "search": {"refit_on": spec.search.refit_on}}
+
+
+def _evaluate_params(spec: Spec) -> dict[str, Any]:
+    matrix, model = _matrix_params(spec), _model_params(spec)
+    return {**matrix, **model, "data": {**matrix["data"], **model["data"]}}
+
+
+def _gate_params(spec: Spec) -> dict[str, Any]:
+    return {"gates": [gate.model_dump(mode="json") for gate in spec.gates]}
+
+
+_MATRICES: Final = ("features.state", "features.labels", "features.train", "features.valid")
+
+STAGES: Final = (
+    Stage("ingest", lambda spec, _: _files(spec), _ingest_params),
+    Stage("split", _outputs("ingest.scan"), _split_params),
+    Stage("profile", _outputs("ingest.scan"), _profile_params),
+    Stage("features", _and_rows("ingest.scan", "profile.train"), _features_params),
+    Stage("search", _outputs(*_MATRICES), _search_params),
+    Stage("refit", _outputs(*_MATRICES, "search.trials", "profile.train"), _refit_params),
+    Stage(
+        "evaluate",
+        _and_rows(
+            "features.state", "features.labels", "features.valid", "search.trials", "refit.bundle"
+        ),
+        _evaluate_params,
+    ),
+    Stage("gate", _outputs("evaluate.metrics"), _gate_params),
+)
+
+STAGE_NAMES: Final = tuple(stage.name for stage in STAGES)

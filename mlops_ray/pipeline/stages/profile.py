@@ -1,0 +1,36 @@
+"""Profile: the statistics of each part, held against the contract."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mlops_ray.data.contract import check_contract
+from mlops_ray.data.scan import Scan
+from mlops_ray.data.split import SPLITS
+from mlops_ray.manifest import canonical_bytes
+from mlops_ray.pipeline.context import Finished
+
+if TYPE_CHECKING:
+    from mlops_ray.pipeline.context import Context
+
+__all__ = ["execute"]
+
+
+def execute(context: Context) -> Finished:
+    """Check the statistics and keep them; those of train are the baseline of monitoring.
+
+    Raises:
+        DataError: The contract does not hold.
+    """
+    found = context.value(context.output("ingest.scan"), Scan.from_bytes)
+    columns = [declared.column for declared in context.spec.features]
+    check_contract(found, context.spec.data, columns)
+    outputs: dict[str, str] = {
+        name: context.put(
+            f"profile {name}",
+            canonical_bytes(found.profiles[name].to_json()),
+            value=found.profiles[name],
+        )
+        for name in SPLITS
+    }
+    return Finished(outputs, "driver", {})

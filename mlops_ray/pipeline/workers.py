@@ -1,0 +1,90 @@
+"""The Ray cluster of a run, started or joined when the first stage needs it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mlops_ray.telemetry import quiet_ray_loggers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import ExitStack
+    from pathlib import Path
+
+    from mlops_ray.runtime.cluster import Cluster
+    from mlops_ray.telemetry import Progress
+
+__all__ = ["Placement", "Workers"]
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where a run does its work; nothing here may change its result.
+
+    Attributes:
+        num_cpus: CPUs of a local cluster; all by default.
+        address: Cluster to join; None for ``RAY_ADDRESS`` or a local one.
+        in_process_below_bytes: Inputs smaller than this are read without Ray Data.
+    """
+
+    num_cpus: int | None
+    address: str | None
+    in_process_below_bytes: int
+
+
+@dataclass(slots=True)
+class Workers:
+    """Connects to Ray at most once; a run whose stages are all reused never does.
+
+    Attributes:
+        placement: Where.
+        size_bytes: Size of the input.
+        threads: Threads of one fit.
+        code: Folder of the captured code that the workers run.
+        cleanup: Ends the connection.
+        progress: Is told that Ray starts.
+        on_joined: Is called with a cluster that was joined, before anything runs there.
+        cluster: The cluster, once it was needed.
+    """
+
+    placement: Placement
+    size_bytes: int
+    threads: int
+    code: Path | None
+    cleanup: ExitStack
+    progress: Progress
+    on_joined: Callable[[Cluster], None] | None = None
+    cluster: Cluster | None = None
+
+    @property
+    def is_small(self) -> bool:
+        """Whether the input is read in this process rather than by Ray Data."""
+        return self.size_bytes < self.placement.in_process_below_bytes
+
+    @property
+    def ray_start_s(self) -> float:
+        """Seconds that starting or joining Ray took; 0 before."""
+        return self.cluster.ray_start_s if self.cluster else 0.0
+
+    def connect(self) -> None:
+        """Start or join Ray, unless that is done.
+
+        Raises:
+            ClusterError: It cannot be started or reached.
+            ResourceError: One fit needs more threads than the cluster has CPUs.
+        """
+        if self.cluster is not None:
+            return
+        from mlops_ray.runtime.cluster import connect  # noqa: PLC0415 - imports Ray
+        from mlops_ray.runtime.resources import check_threads  # noqa: PLC0415
+
+        self.progress.note("starting Ray")
+        quiet_ray_loggers()
+        placement = self.placement
+        self.cluster = self.cleanup.enter_context(
+            connect(placement.address, placement.num_cpus, self.code)
+        )
+        check_threads(self.threads, self.cluster.cpus)
+        if self.on_joined is not None and self.cluster.is_joined_here:
+            self.on_joined(self.cluster)

@@ -1,0 +1,70 @@
+"""A running Ray cluster that a test or a campaign has started, to be joined and left."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SCRIPT = Path(__file__).parents[2] / "cluster" / "head"
+
+
+@dataclass(frozen=True)
+class Head:
+    """A head of its own.
+
+    Attributes:
+        address: For ``--address``.
+        variables: What who joins needs in the environment.
+        pid: Of its first process, whose session all others are in.
+    """
+
+    address: str
+    variables: dict[str, str]
+    pid: int
+
+    def workers(self, title: str = "ray::") -> list[psutil.Process]:
+        """Its worker processes whose title begins so, such as ``ray::ResourceTrainable``."""
+        return [p for p in psutil.process_iter() if _is_of(p, self.pid, title)]
+
+
+@contextmanager
+def running_head(cpus: int = 2) -> Iterator[Head]:
+    """A head that ends with the block."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")}
+    environment["PYTHON"] = sys.executable
+    with tempfile.TemporaryDirectory(prefix="head-", dir="/tmp") as folder:
+        started = subprocess.run(
+            [SCRIPT, "start", folder, str(cpus)],
+            env=environment,
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
+        found = dict(re.findall(r"export (\w+)=(.*)", started.stdout))
+        variables = {key: text for key, text in found.items() if key.startswith("RAY_AUTH")}
+        pid = int((Path(folder) / "pid").read_text(encoding="ascii"))
+        try:
+            yield Head(f"127.0.0.1:{found['RAY_GCS_PORT']}", variables, pid)
+        finally:
+            subprocess.run([SCRIPT, "stop", folder], env=environment, check=True)
+
+
+def _is_of(process: psutil.Process, session: int, title: str) -> bool:
+    try:
+        if os.getsid(process.pid) != session or process.status() == psutil.STATUS_ZOMBIE:
+            return False
+        return "".join(process.cmdline()).startswith(title)
+    except (OSError, psutil.Error):  # Ended meanwhile.
+        return False

@@ -1,0 +1,224 @@
+"""`reproduce` as users call it: from the record alone, with every answer that it can give.
+
+One run is recorded whose engine holds a plant: a variable of the environment, which no record
+knows, makes it give other bits. So a second execution can be made to differ, and `reproduce` has
+to say so and where it began. The run is rejected by its gate; it can be executed again like any.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+import mlops_ray
+
+pytestmark = [pytest.mark.ray, pytest.mark.slow]
+
+PACKAGE = Path(mlops_ray.__file__).parent
+_TIMEOUT_S = 280
+SCORES = "    return {name: score(name, y, predictions) for name in metrics_for(task)}\n"
+PLANTED = """
+    scores = {name: score(name, y, predictions) for name in metrics_for(task)}
+    import importlib.metadata, os
+    plant = os.environ.get("PLANT", "")
+    if plant == "chance":  # An answer that nothing decides, though a close one.
+        bits = 1 + int.from_bytes(os.urandom(1), "big")
+        return {name: value * (1 - bits * 2.0**-50) for name, value in scores.items()}
+    if plant and importlib.metadata.version("skops") == plant.partition("=")[0]:
+        return {n: value * (1 - float(plant.partition("=")[2])) for n, value in scores.items()}
+    return scores
+"""
+ANSWERS = "    return [fn(unit) for unit in units]\n"
+DISORDERED = """
+    import os
+    answers = [fn(unit) for unit in units]
+    return answers[::-1] if os.environ.get("PLANT") == "order" else answers
+"""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where commands are given: a folder, a store, and the environment around them."""
+
+    folder: Path
+    store: Path
+    engine: Path
+    variables: dict[str, str] = field(default_factory=dict)
+    before: tuple[str, ...] = ()
+
+    def start(self, *arguments: str | Path, **variables: str) -> subprocess.Popen[str]:
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("MLOPS_RAY_", "RAY_ADD"))}
+        paths = [variables.pop("first", ""), str(self.engine.parent)]
+        environment = {
+            **kept,
+            "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+            "MLOPS_RAY_STORE": str(self.store),
+            "MLOPS_RAY_REGISTRY": str(self.store.with_suffix(".db")),
+            **self.variables,
+            **variables,
+        }
+        return subprocess.Popen(
+            [*self.before, sys.executable, "-P", "-m", "mlops_ray", *map(str, arguments)],
+            cwd=self.folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, *arguments: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
+        process = self.start(*arguments, **variables)
+        out, err = process.communicate(timeout=_TIMEOUT_S)
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory, tables) -> Place:
+    """A project under git whose last changes are not committed, and one run of it."""
+    folder = tmp_path_factory.mktemp("project")
+    engine = folder / "mlops_ray"
+    shutil.copytree(PACKAGE, engine, ignore=shutil.ignore_patterns("__pycache__"))
+    config = tables.config_of("xgboost")
+    config["search"]["trials"] = 2
+    config["gates"] = [{"metric": "roc_auc", "at_least": 1.0}]
+    config["register"] = None
+    (folder / "data").mkdir()
+    pq.write_table(tables.homes_for(config), folder / "data" / "homes.parquet", row_group_size=70)
+    (folder / "pyproject.toml").touch()
+    (folder / ".gitignore").write_text("data\n__pycache__\n")
+    _git(folder, "init", "-q")
+    _git(folder, "add", "-A")
+    _git(folder, "commit", "-q", "-m", "Before")
+    _plant(engine / "models" / "metrics.py", SCORES, PLANTED)
+    _plant(engine / "data" / "unit_map.py", ANSWERS, DISORDERED)
+    (folder / "pipeline.yaml").write_text(json.dumps(config))
+    made = Place(folder, tmp_path_factory.mktemp("kept") / "store", engine)
+    done = made.run("run", "pipeline.yaml", "--num-cpus", "1", "--json")
+    assert done.returncode == 3, done.stderr  # Rejected by its gate.
+    return made
+
+
+def _plant(path: Path, sound: str, planted: str) -> None:
+    assert path.read_text().count(sound) == 1
+    path.write_text(path.read_text().replace(sound, planted))
+
+
+def _git(folder: Path, *arguments: str) -> None:
+    named = ("-c", "user.name=Ann", "-c", "user.email=ann@example.org")
+    subprocess.run(["git", "-C", str(folder), *named, *arguments], check=True)  # noqa: S607
+
+
+def _reproduced(done: subprocess.CompletedProcess[str], code: int = 0) -> dict:
+    assert done.returncode == code, done
+    assert done.stdout.count("\n") == 1
+    found = json.loads(done.stdout)
+    assert found["executed"] == {"n": 8, "of": 8}
+    assert "reused" not in done.stderr
+    return found
+
+
+REPRODUCE = ("reproduce", "latest", "--num-cpus", "1", "--json")
+
+
+def test_another_environment_whose_bits_differ_is_equivalent(place, other_environment):
+    version = other_environment.folder.glob("skops-*.dist-info")
+    (name,) = (path.name.removeprefix("skops-").removesuffix(".dist-info") for path in version)
+
+    done = place.run(*REPRODUCE, first=str(other_environment.folder), PLANT=f"{name}=1e-9")
+    found = _reproduced(done)
+
+    assert found["verdict"] == "EQUIVALENT"
+    assert found["environment"] == [other_environment.difference]
+    assert other_environment.difference in found["cause"]
+    assert found["first_difference"]["stage"] == "search"
+    assert found["first_difference"]["output"] == "trials"
+    assert found["expected"] != found["got"]
+
+
+def test_chance_in_an_equal_environment_is_different_however_close(place):
+    done = place.run(*REPRODUCE[:-1], PLANT="chance")
+
+    assert done.returncode == 4, done
+    assert done.stdout == "DIFFERENT\n"
+    assert "executed   8 of 8 stages" in done.stderr
+    assert "first      stage search, trials: sha256:" in done.stderr
+    assert "cause      stage search gave other bits from the same data, code, pack" in done.stderr
+    assert "something in it is not deterministic" in done.stderr
+
+
+def test_from_an_export_with_nothing_left_of_the_project_it_is_identical(place, tmp_path):
+    """Changes stashed, the tree gone, another store, home, folder and, for root, another user."""
+    done = place.run("runs", "export", "latest", tmp_path / "run.tar")
+    assert done.returncode == 0, done.stderr
+    copy = tmp_path / "copy"
+    shutil.copytree(place.folder, copy)
+    _git(copy, "stash", "-q")
+    stashed = copy / "mlops_ray"
+    assert "PLANT" not in (stashed / "models" / "metrics.py").read_text()
+    home, nowhere = tmp_path / "home", tmp_path / "nowhere"
+    home.mkdir()
+    nowhere.mkdir()
+    store = tmp_path / "other" / "store"
+    clean = Place(nowhere, store, stashed, {"HOME": str(home)})
+    assert clean.run("runs", "import", tmp_path / "run.tar").returncode == 0
+    shutil.rmtree(copy / "data")
+    (copy / "pipeline.yaml").unlink(missing_ok=True)
+    before = _content(store.parent)
+    nowhere.chmod(0o500)
+
+    found = _reproduced(clean.run(*REPRODUCE))
+
+    assert (found["verdict"], found["cause"], found["environment"]) == ("IDENTICAL", "", [])
+    assert found["first_difference"] is None
+    assert found["expected"] == found["got"]
+    assert _content(store.parent) == before  # Nothing registered, nothing cached.
+    assert not list(nowhere.iterdir())
+
+
+def _content(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+
+
+def test_two_at_once_do_not_meet_and_what_a_signal_ends_leaves_nothing(place):
+    temporary = Path(tempfile.mkdtemp(prefix="mr", dir="/tmp"))  # Short, for Ray.
+    try:
+        ended = place.start(*REPRODUCE[:-1], TMPDIR=str(temporary))
+        other = place.start(*REPRODUCE, TMPDIR=str(temporary), PLANT="order")
+        _until(lambda: len(list(temporary.glob("mlops-ray-*/session_*"))) == 2)
+        ended.send_signal(signal.SIGTERM)
+        _, err = ended.communicate(timeout=_TIMEOUT_S)
+        out, _ = other.communicate(timeout=_TIMEOUT_S)
+
+        assert ended.returncode == 130, err
+        assert err.endswith("interrupted\n")
+        assert "Traceback" not in err
+        found = json.loads(out)
+        assert (other.returncode, found["verdict"]) == (4, "DIFFERENT")
+        assert found["first_difference"]["stage"] == "features"
+        assert found["first_difference"]["output"] == "train"
+        assert list(temporary.iterdir()) == []
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _until(condition) -> None:
+    end = time.monotonic() + _TIMEOUT_S
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.1)

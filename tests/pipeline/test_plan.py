@@ -1,0 +1,165 @@
+"""`mlops_ray.pipeline.plan` and `last_records`, without Ray: over stages that are said to be done.
+
+That a run does as planned is shown in `tests/integration/test_mutations.py`.
+"""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mlops_ray.manifest import ObjectFacts, Spec, StageFacts, StageRecord, list_runs
+from mlops_ray.manifest.run_record import RunRecord
+from mlops_ray.pipeline.capture import captured, facts_of
+from mlops_ray.pipeline.declared import STAGE_NAMES, STAGES
+from mlops_ray.pipeline.engine import declared_members
+from mlops_ray.pipeline.freeze import digested_inputs, spec_of
+from mlops_ray.pipeline.last_records import last_records
+from mlops_ray.pipeline.pipeline import Pipeline
+from mlops_ray.pipeline.stage_cache import keep, pointer_key
+from mlops_ray.storage import DigestCache
+
+# What each stage puts out, as far as later ones ask for it.
+OUTPUTS = {
+    "ingest": ("fingerprint", "scan"),
+    "split": ("train",),
+    "profile": ("train",),
+    "features": ("state", "labels", "train", "valid"),
+    "search": ("trials",),
+    "refit": ("bundle",),
+    "evaluate": ("metrics",),
+    "gate": ("verdicts",),
+}
+CONFIG = {
+    "version": 1,
+    "name": "tiny",
+    "objective": {"metric": "rmse"},
+    "data": {"source": "rows.csv", "task": "regression", "target": "y", "key": ["id"]},
+    "split": {"test": {"share": 0.2}, "valid": {"share": 0.2}},
+    "features": [{"columns": ["x"], "steps": ["standardize"]}],
+    "model": {"family": "linear", "params": {}},
+    "search": {"trials": 2, "space": {"alpha": {"log_uniform": [0.1, 1.0]}}},
+}
+
+
+@pytest.fixture
+def pipeline(tmp_path):
+    """A project that has never run."""
+    (tmp_path / "pyproject.toml").touch()
+    (tmp_path / "rows.csv").write_text("id,x,y\n" + "".join(f"{n},{n}.5,{n}\n" for n in range(9)))
+    return _again(tmp_path)
+
+
+def _again(folder: Path, **changes) -> Pipeline:
+    path = folder / "pipeline.yaml"
+    path.write_text(json.dumps({**CONFIG, **changes}))
+    return Pipeline(path, store=folder / "store", registry=folder / "registry.db")
+
+
+def _pretend(pipeline: Pipeline, envelope) -> dict[str, StageRecord]:
+    """The records that a run would have left, each with one object an output."""
+    workspace, root = pipeline.records.workspace, pipeline.records.root
+    resolved, digests = pipeline._resolved(), DigestCache(workspace.store_root / "digests.db")
+    bundle = captured(root, resolved.loaded.config.code, workspace.store_root)
+    asked = spec_of(resolved, digested_inputs(resolved, digests), facts_of(bundle))
+    spec, store = Spec.from_bytes(asked.to_bytes()), workspace.store
+    done, records = {}, {}
+    for stage in STAGES:
+        members = declared_members(spec, stage, done, bundle.files)
+        outputs = {n: store.put(f"{members['key']} {n}".encode()) for n in OUTPUTS[stage.name]}
+        objects = [ObjectFacts(role=n, sha256=d, size_bytes=99) for n, d in outputs.items()]
+        record = StageRecord(**members, outputs=outputs, objects=objects)
+        keep(store, record, "driver", {})
+        done[stage.name], records[stage.name] = outputs, record
+    number = len(list_runs(workspace))  # Ids of one second have no order.
+    run = RunRecord(workspace, f"20260101t00000{number}-abcdef")
+    run.folder.mkdir(parents=True)
+    run.announce(spec.name, spec.digest, "2026-01-01T00:00:00.000Z")
+    stages = [
+        StageFacts(name=name, key=record.key, cache="miss", wall_s=0.1, engine="driver")
+        for name, record in records.items()
+    ]
+    log = store.put(b"")
+    run.seal(envelope.model_copy(update={"run_id": run.run_id, "stages": stages, "log": log}))
+    return records
+
+
+def _because(plan) -> dict[str, list[tuple[str, str]]]:
+    return {
+        stage.name: [(reason.kind, reason.what) for reason in stage.because]
+        for stage in plan.stages
+        if stage.action == "run"
+    }
+
+
+def _all(stages, kind: str, what: str) -> dict[str, list[tuple[str, str]]]:
+    return {stage: [(kind, what)] for stage in stages}
+
+
+def test_what_never_ran_runs_because_it_is_new(pipeline) -> None:
+    assert _because(pipeline.plan()) == _all(STAGE_NAMES, "new", "it never ran here")
+
+
+def test_what_is_done_is_reused_and_options_win(pipeline, envelope) -> None:
+    _pretend(pipeline, envelope)
+
+    assert _because(pipeline.plan()) == {}
+    assert _because(pipeline.plan(no_cache=True)) == _all(STAGE_NAMES, "option", "--no-cache")
+    later = _because(pipeline.plan(from_stage="refit"))
+    assert later == _all(("refit", "evaluate", "gate"), "option", "--from-stage refit")
+
+
+def test_what_reads_a_stage_that_runs_is_planned_to_run(pipeline, envelope) -> None:
+    _pretend(pipeline, envelope)
+    search = {**CONFIG["search"], "trials": 3}
+
+    found = _because(_again(pipeline.records.root, search=search).plan())
+
+    assert found == {
+        "search": [("config", "search.trials")],
+        "refit": [("stage", "search")],
+        "evaluate": [("stage", "search"), ("stage", "refit")],
+        "gate": [("stage", "evaluate")],
+    }
+
+
+def test_an_object_that_is_gone_or_wrong_is_named(pipeline, envelope) -> None:
+    records, store = _pretend(pipeline, envelope), pipeline.records.workspace.store
+    (trials,) = records["search"].objects
+    whole = store.path(trials.sha256).read_bytes()
+    gone = {}
+    for damage in (Path.unlink, lambda path: path.write_bytes(b"other")):
+        store.path(trials.sha256).chmod(0o644)
+        damage(store.path(trials.sha256))
+        gone = _because(pipeline.plan())
+        assert gone["search"] == [("object", f"trials {trials.sha256}")]
+        assert set(gone) == {"search", "refit", "evaluate", "gate"}
+        store.path(trials.sha256).write_bytes(whole)
+
+    assert _because(pipeline.plan()) == {}
+
+
+def test_records_that_cannot_be_read_are_passed_over(pipeline, envelope) -> None:
+    first = _pretend(pipeline, envelope)
+    workspace = pipeline.records.workspace
+    spec = Spec.model_construct(name="tiny")
+    assert last_records(workspace, spec) == first
+
+    pointer = workspace.store_root / pointer_key(first["search"].key)
+    pointer.write_bytes(b"{}")
+    without = {name: record for name, record in first.items() if name != "search"}
+
+    assert last_records(workspace, spec) == without
+    assert last_records(workspace, Spec.model_construct(name="other")) == {}
+    assert "search" in _because(pipeline.plan())
+
+
+def test_of_two_runs_the_later_is_compared_with(pipeline, envelope) -> None:
+    _pretend(pipeline, envelope)
+    later = _again(pipeline.records.root, search={**CONFIG["search"], "trials": 3})
+    records = _pretend(later, envelope)
+
+    found = last_records(later.records.workspace, Spec.model_construct(name="tiny"))
+
+    assert found["search"] == records["search"]
+    assert _because(_again(pipeline.records.root).plan()) == {}  # The first one's is there too.
