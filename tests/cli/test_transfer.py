@@ -53,7 +53,7 @@ def test_a_signed_run_travels_and_is_trusted_where_it_arrives(
     assert "was there already" in again.stdout
     for line in (offline.line, arrived.line):
         assert line["ok"]
-        assert [s["signer"] for s in line["signatures"]] == ["ann.pem"]
+        assert "ann.pem" in [s["signer"] for s in line["signatures"]]
         assert [s["key_id"] for s in line["signatures"]] == [signed.line["key_id"]]
     assert (
         receiver.mlops_ray("runs", "show", run_id, "--json").line["result_id"]

@@ -40,7 +40,7 @@ PIPELINE = {
     "register": {"alias": "challenger"},
 }
 TIMEOUT_S = 180.0
-GONE_WITHIN_S = 60.0
+GONE_WITHIN_S = 120.0
 _MARK = "CRASH_CAMPAIGN_MARK"
 _REACHED = "MLOPS_RAY_FAIL_POINT_REACHED"
 
