@@ -17,6 +17,7 @@ __all__ = [
     "emit_json",
     "error_content",
     "is_json_wanted",
+    "problems_text",
     "say",
     "show_table",
     "warn_of_differences",
@@ -53,6 +54,16 @@ def error_content(error: MlopsRayError, code: str = "") -> dict[str, Any]:
             {**problem._asdict(), "where": problem.where._asdict()} for problem in error.problems
         ]
     return content
+
+
+def problems_text(n: int) -> str:
+    """How many problems there are.
+
+    Example:
+        >>> problems_text(1)
+        '1 problem'
+    """
+    return "1 problem" if n == 1 else f"{n} problems"
 
 
 def say(text: str) -> None:

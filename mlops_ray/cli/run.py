@@ -93,6 +93,8 @@ def describe_run(outcome: Any) -> None:  # noqa: ANN401 - mlops_ray.Run, which i
     """Say on stderr what came out; the run id alone goes to stdout."""
     say("")
     say(f"run        {outcome.run_id}  {outcome.state}  ({outcome.wall_s:.1f} s)")
+    if outcome.envelope.parent:
+        say(f"continues  {outcome.envelope.parent}")
     say(f"spec_id    {outcome.spec_id}")
     say(f"result_id  {outcome.result_id or '-'}")
     if outcome.envelope.error:

@@ -13,7 +13,7 @@ from mlops_ray.cli import transfer
 from mlops_ray.cli.diff import diff
 from mlops_ray.cli.exit_codes import LOOKED_AND_FOUND, OK
 from mlops_ray.cli.options import AsJson, RunName, StoreOption
-from mlops_ray.cli.output import emit_json, say, show_table
+from mlops_ray.cli.output import emit_json, problems_text, say, show_table
 from mlops_ray.cli.run import describe_run
 
 __all__ = ["app", "verify"]
@@ -104,7 +104,7 @@ def verify(
     for problem in outcome.problems:
         say(str(problem))
     if not as_json:
-        verdict = "ok" if outcome.is_ok else f"{len(outcome.problems)} problems"
+        verdict = "ok" if outcome.is_ok else problems_text(len(outcome.problems))
         print(f"{verdict}: {outcome.n_objects} objects checked")  # noqa: T201 - the result
         for found in outcome.signatures:
             signer = f"signed by {found.signer}" if found.signer else "not by a key you trust"

@@ -9,7 +9,7 @@ import typer
 import mlops_ray
 from mlops_ray.cli.exit_codes import LOOKED_AND_FOUND, OK
 from mlops_ray.cli.options import AsJson, RegistryOption, StoreOption
-from mlops_ray.cli.output import emit_json, say
+from mlops_ray.cli.output import emit_json, problems_text, say
 
 __all__ = ["app"]
 
@@ -38,7 +38,7 @@ def verify(
     for problem in outcome.problems:
         say(f"{problem.object}: expected {problem.expected}, got {problem.got}")
     if not as_json:
-        verdict = "ok" if outcome.is_ok else f"{len(outcome.problems)} problems"
+        verdict = "ok" if outcome.is_ok else problems_text(len(outcome.problems))
         how = "read" if read_data else "looked at"
         print(f"{verdict}: {outcome.n_objects} objects {how}, {outcome.n_bytes} bytes")  # noqa: T201 - the result
         left = ", ".join(f"{n} {what}" for what, n in outcome.leftovers.items() if n)

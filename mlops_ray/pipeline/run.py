@@ -99,6 +99,7 @@ class Run:
             "result_id": self.result_id,
             "determinism": self.result.determinism if self.result else None,
             "state": self.state,
+            "parent": self.envelope.parent,
             "metrics": self.metrics,
             "gates": [gate.model_dump(mode="json") for gate in self.gates],
             "model": self.model,
