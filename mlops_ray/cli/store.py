@@ -75,6 +75,8 @@ def gc(
         return OK
     found = outcome.objects
     verb = "would delete" if dry_run else "deleted"
+    if outcome.n_stages:
+        say(f"{verb} {outcome.n_stages} finished stages that no run has used lately")
     print(  # noqa: T201 - the result
         f"{verb} {found.n_deleted} objects, {found.freed_bytes} bytes; {found.n_kept} stay"
     )

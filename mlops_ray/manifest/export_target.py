@@ -8,7 +8,7 @@ import shutil
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Final, Protocol
 
-from mlops_ray.errors import ConflictError, StoreError
+from mlops_ray.errors import ConfigError, ConflictError, StoreError
 from mlops_ray.manifest.tar_layout import end_of, header_of, padding_of
 from mlops_ray.storage import atomic_writer
 
@@ -34,9 +34,16 @@ def new_export_target(out: Path) -> Iterator[ExportTarget]:
 
     Raises:
         ConflictError: `out` exists.
+        ConfigError: `out` is named like an archive of another kind.
         StoreError: The disk refuses.
     """
     _refuse_existing(out)
+    if out.name.endswith((".tar.gz", ".tgz", ".tar.xz", ".tar.zst", ".zip")):
+        raise ConfigError(
+            "an export is a plain tar or a folder",
+            out.name,
+            "a name that ends in .tar, or a folder",
+        )
     if out.suffix == ".tar":
         with atomic_writer(out) as stream:
             tar = _Tar(stream)

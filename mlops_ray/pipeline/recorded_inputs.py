@@ -45,7 +45,20 @@ def place_inputs(
             places[item.name] = str(target.path(item.sha256))
         else:
             raise _absent(item, data)
+    _check_named(spec, supplied)
     return places
+
+
+def _check_named(spec: Spec, supplied: dict[str, Path]) -> None:
+    """A file that is no input would be passed over, and its owner think that it was checked."""
+    names = {item.name for item in spec.data.inputs}
+    if supplied and not names & supplied.keys():
+        raise SourceError(
+            "no supplied file is an input of the run",
+            ", ".join(sorted(supplied)[:3]),
+            ", ".join(sorted(names)[:3]),
+            "supply files under the names that they had in the source's folder",
+        )
 
 
 def _supplied(data: str | None) -> dict[str, Path]:

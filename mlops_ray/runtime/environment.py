@@ -13,6 +13,8 @@ import platform
 import re
 import shutil
 import subprocess
+import sys
+import sysconfig
 from pathlib import Path
 from typing import Final
 
@@ -84,11 +86,20 @@ def lock_list(root: Path) -> str:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
         return "".join(without_credentials(line) if "://" in line else line for line in lines)
     found: dict[str, str] = {}
-    for item in importlib.metadata.distributions():
+    for item in importlib.metadata.distributions(path=_installed()):
         # The first of a name on the path is the one that is imported.
         found.setdefault(re.sub(r"[-_.]+", "-", item.name).lower(), item.version)
     found.pop("mlops-ray", None)  # Its files are captured; no index has them.
     return "".join(f"{name}=={found[name]}\n" for name in sorted(found))
+
+
+def _installed() -> list[str]:
+    """The import path less the folders that an imported package has put there for itself.
+
+    Ray does so with packages that it brings along: they would be listed in some runs only.
+    """
+    libraries = {Path(sysconfig.get_path(kind)).resolve() for kind in ("purelib", "platlib")}
+    return [place for place in sys.path if not libraries & set(Path(place).resolve().parents)]
 
 
 def without_credentials(text: str) -> str:

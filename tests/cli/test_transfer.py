@@ -53,8 +53,9 @@ def test_a_signed_run_travels_and_is_trusted_where_it_arrives(
     assert "was there already" in again.stdout
     for line in (offline.line, arrived.line):
         assert line["ok"]
-        assert "ann.pem" in [s["signer"] for s in line["signatures"]]
-        assert [s["key_id"] for s in line["signatures"]] == [signed.line["key_id"]]
+        # Other tests may have signed the same run; Ann's key is the one that was named.
+        vouched = {s["signer"]: s["key_id"] for s in line["signatures"] if s["signer"]}
+        assert vouched == {"ann.pem": signed.line["key_id"]}
     assert (
         receiver.mlops_ray("runs", "show", run_id, "--json").line["result_id"]
         == (first_day.run.line["result_id"])

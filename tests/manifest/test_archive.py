@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from mlops_ray.errors import (
+    ConfigError,
     ConflictError,
     DigestMismatchError,
     ManifestError,
@@ -376,3 +377,11 @@ def test_equal_imports_at_once_all_end_well(small, elsewhere, tmp_path: Path) ->
 
     assert [process.wait(timeout=60) for process in started] == [0] * 4
     assert verify_run(RunRecord(elsewhere, small.run_id)).is_ok
+
+
+@pytest.mark.parametrize("name", ["run.tar.gz", "run.tgz", "run.zip"])
+def test_a_name_of_another_kind_of_archive_is_refused(small, tmp_path, name):
+    with pytest.raises(ConfigError, match="plain tar or a folder"):
+        export_run(small.record, tmp_path / name)
+
+    assert not (tmp_path / name).exists()

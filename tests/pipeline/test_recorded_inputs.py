@@ -78,6 +78,16 @@ def test_a_supplied_file_of_other_bytes_is_refused_even_if_there_is_a_copy(
     assert (found.value.got, found.value.wanted) == (digest(LARGE), digest(SMALL))
 
 
+def test_a_file_that_is_no_input_is_not_passed_over(asked, stores, tmp_path) -> None:
+    stores[0].put(LARGE)
+    assert place_inputs(asked, *stores, None).keys() == {"a.csv", "b.csv"}
+
+    with pytest.raises(SourceError, match="no supplied file is an input") as found:
+        place_inputs(asked, *stores, _supply(tmp_path / "data", c=LARGE))
+
+    assert (found.value.got, found.value.wanted) == ("c.csv", "a.csv, b.csv")
+
+
 def test_a_damaged_copy_is_refused(asked, stores, tmp_path) -> None:
     path = stores[0].path(digest(SMALL))
     path.chmod(0o644)

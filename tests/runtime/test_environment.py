@@ -1,5 +1,8 @@
+import importlib.metadata
 import platform
 import subprocess
+import sysconfig
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -123,3 +126,13 @@ def test_the_image_is_known_by_its_digest_alone(told, digest, monkeypatch):
     monkeypatch.setenv("MLOPS_RAY_IMAGE_DIGEST", told)
 
     assert image_digest() == digest
+
+
+def test_packages_that_an_imported_package_brings_along_are_not_listed(tmp_path, monkeypatch):
+    before = lock_list(tmp_path)
+    folder = Path(sysconfig.get_path("purelib")) / "ray" / "thirdparty_files"
+    monkeypatch.syspath_prepend(str(folder))
+    carried = {item.name.lower() for item in importlib.metadata.distributions(path=[str(folder)])}
+
+    assert carried
+    assert lock_list(tmp_path) == before
