@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Self
 
 import psutil
 
+from mlops_ray.runtime.sampling import Sampling
+
 __all__ = ["CpuTime", "tree_cpu_s"]
 
 
-class CpuTime:
+class CpuTime(Sampling):
     """Samples the CPU time of the process tree in a thread, for the length of a block.
 
     Ray ends its processes without waiting for each, and their times are lost then, so the largest
@@ -30,26 +31,13 @@ class CpuTime:
     """
 
     def __init__(self, interval_s: float = 1.0) -> None:
+        super().__init__(interval_s)
         self.cpu_s: float | None = None
         self._before_s: float | None = None
-        self._interval_s = interval_s
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="cpu-time", daemon=True)
 
     def __enter__(self) -> Self:
         self._before_s = tree_cpu_s()
-        self._sample()
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self._stop.set()
-        self._thread.join()
-        self._sample()
-
-    def _watch(self) -> None:
-        while not self._stop.wait(self._interval_s):
-            self._sample()
+        return super().__enter__()
 
     def _sample(self) -> None:
         now_s = tree_cpu_s()

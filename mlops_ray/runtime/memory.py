@@ -6,10 +6,11 @@ not counted again for each worker that maps it, as the resident set size would.
 
 from __future__ import annotations
 
-import threading
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import psutil
+
+from mlops_ray.runtime.sampling import Sampling
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["PeakMemory", "tree_pss_bytes"]
 
 
-class PeakMemory:
+class PeakMemory(Sampling):
     """Samples the memory of the process tree in a thread, for the length of a block.
 
     Args:
@@ -34,24 +35,8 @@ class PeakMemory:
     """
 
     def __init__(self, interval_s: float = 1.0) -> None:
+        super().__init__(interval_s)
         self.peak_pss_bytes: int | None = None
-        self._interval_s = interval_s
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="peak-memory", daemon=True)
-
-    def __enter__(self) -> Self:
-        self._sample()
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self._stop.set()
-        self._thread.join()
-        self._sample()
-
-    def _watch(self) -> None:
-        while not self._stop.wait(self._interval_s):
-            self._sample()
 
     def _sample(self) -> None:
         root = psutil.Process()
