@@ -23,7 +23,7 @@ from mlops_ray.cli.options import (
 from mlops_ray.cli.output import emit_json, error_content, say
 from mlops_ray.cli.stdout import release_stdout
 
-__all__ = ["describe_run", "run"]
+__all__ = ["describe_run", "describe_unfinished", "run"]
 
 
 def run(  # noqa: PLR0913, PLR0917 - one argument an option
@@ -114,3 +114,20 @@ def describe_run(outcome: Any) -> None:  # noqa: ANN401 - mlops_ray.Run, which i
         say(f"  mlops-ray serve {reference}")
         say(f"  mlops-ray models promote {reference} champion")
     print(outcome.run_id)  # noqa: T201 - the result of the command
+
+
+def describe_unfinished(found: Any) -> None:  # noqa: ANN401 - mlops_ray's UnfinishedRun, lazy
+    """Say on stderr what is known of a run that has not ended; its id alone goes to stdout."""
+    say("")
+    say(f"run        {found.run_id}  {found.state}")
+    if found.parent:
+        say(f"continues  {found.parent}")
+    say(f"spec_id    {found.spec_id or '- (it said nothing before it died)'}")
+    say(f"started    {found.started_at}")
+    done = ", ".join(stage.name for stage in found.stages)
+    say(f"finished   {len(found.stages)} of {found.of} stages{done and ': '}{done}")
+    say(f"open       {found.open_stage or '-'}")
+    last = f", last {found.log[-1]['event']} at {found.log[-1]['time']}" if found.log else ""
+    say(f"log        {len(found.log)} lines{last}; see `mlops-ray runs logs {found.run_id}`")
+    say(f"next       {found.way_on}")
+    print(found.run_id)  # noqa: T201 - the result of the command

@@ -14,7 +14,7 @@ from mlops_ray.cli.diff import diff
 from mlops_ray.cli.exit_codes import LOOKED_AND_FOUND, OK
 from mlops_ray.cli.options import AsJson, RunName, StoreOption
 from mlops_ray.cli.output import emit_json, problems_text, say, show_table
-from mlops_ray.cli.run import describe_run
+from mlops_ray.cli.run import describe_run, describe_unfinished
 
 __all__ = ["app", "verify"]
 
@@ -43,16 +43,22 @@ def ls(store: StoreOption = None, as_json: AsJson = False) -> int:
 
 @app.command("show")
 def show(run: RunName, store: StoreOption = None, as_json: AsJson = False) -> int:
-    """Show one run: metrics, gates, model, stages."""
-    found = mlops_ray.Records(store=store).run(run)
+    """Show one run: metrics, gates, model, stages.
+
+    Of a run that has not ended, what is known: its stages so far, and how it goes on.
+    """
+    found = mlops_ray.Records(store=store).show(run)
     if as_json:
         emit_json("run", found.to_json())
         return OK
-    describe_run(found)
-    show_table(
-        ["stage", "engine", "cache", "wall_s"],
-        [[s.name, s.engine, s.cache, f"{s.wall_s:.2f}"] for s in found.envelope.stages],
-    )
+    rows: list[list[object]]
+    if isinstance(found, mlops_ray.Run):
+        describe_run(found)
+        rows = [[s.name, s.engine, s.cache, f"{s.wall_s:.2f}"] for s in found.envelope.stages]
+    else:
+        describe_unfinished(found)
+        rows = [[s.name, None, s.cache, s.wall_s] for s in found.stages]
+    show_table(["stage", "engine", "cache", "wall_s"], rows)
     return OK
 
 

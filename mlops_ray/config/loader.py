@@ -33,11 +33,13 @@ class LoadedConfig:
         config: The declarations with all defaults.
         path: The file.
         document: The raw mapping and the places of its keys.
+        overrides: ``dotted.key=value`` texts that won over the file.
     """
 
     config: PipelineConfig
     path: Path
     document: YamlDocument
+    overrides: tuple[str, ...] = ()
 
     def origins(self) -> dict[str, str]:
         """Where each value came from: ``default``, ``file`` or ``cli``, by dotted key."""
@@ -76,7 +78,7 @@ def load_config(
     except ValidationError as error:
         problems = _problems(error.errors(), document)
         raise InvalidConfigError(tuple(sorted(problems, key=lambda p: p.where))) from None
-    loaded = LoadedConfig(config, path, document)
+    loaded = LoadedConfig(config, path, document, tuple(overrides))
     conflicts = [
         ConfigProblem(what, hint=hint, where=document.where(place))
         for place, what, hint in contradictions(config)

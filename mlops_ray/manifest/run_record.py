@@ -15,7 +15,7 @@ import re
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from filelock import FileLock, Timeout
 
@@ -50,6 +50,12 @@ class RunRecord:
         return self.workspace.runs / self.run_id
 
     @property
+    def made_at(self) -> str:
+        """When the run got its id, to the second: RFC 3339, UTC."""
+        moment = datetime.strptime(self.run_id.partition("-")[0], "%Y%m%dt%H%M%S")  # noqa: DTZ007 - text
+        return f"{moment.isoformat()}Z"
+
+    @property
     def log_path(self) -> Path:
         """The log, one JSON object a line."""
         return self.folder / "log.jsonl"
@@ -78,10 +84,25 @@ class RunRecord:
         """The lock that the run's process holds while it lives."""
         return FileLock(self.folder / "lock")
 
-    def announce(self, name: str, spec_id: str, started_at: str) -> None:
-        """Say what is running, for `runs ls` before there is an envelope."""
+    def log_lines(self) -> list[dict[str, Any]]:
+        """The events of the log; a last line that a killed process left torn is no event."""
+        text = self.log_bytes().decode(errors="replace")
+        return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
+
+    def announce(
+        self, name: str, spec_id: str, started_at: str, command: str = "", parent: str | None = None
+    ) -> None:
+        """Say what is running, for whoever asks before there is an envelope.
+
+        Args:
+            name: Name of the pipeline.
+            spec_id: What was asked.
+            started_at: RFC 3339, UTC.
+            command: Goes on with the run if it dies.
+            parent: The dead run that this one goes on with.
+        """
         content = {"name": name, "spec_id": spec_id, "started_at": started_at}
-        self._announce(content)
+        self._announce({**content, "command": command, "parent": parent or ""})
 
     def note_cluster(self, session: str, job_id: str) -> None:
         """Say on which cluster a run works and as which job, to end what it may leave there."""

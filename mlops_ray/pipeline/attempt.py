@@ -62,7 +62,8 @@ class Attempt:
         self.log.write("run_started", run_id=self.record.run_id)
         self.progress.note(f"run {self.record.run_id}")
         spec = frozen.spec
-        self.record.announce(spec.name, spec.digest, self.circumstances.started_at)
+        told = self.circumstances
+        self.record.announce(spec.name, spec.digest, told.started_at, told.command, told.parent)
         fail_point("record.announced")
         try:
             result = self._execute(frozen, objects, digests)

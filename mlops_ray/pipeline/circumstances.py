@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -65,6 +66,21 @@ class Circumstances:
     result_id: str | None = None
     started_at: str = field(default_factory=_now)
     _started: float = field(default_factory=time.monotonic)
+
+    @property
+    def command(self) -> str:
+        """What starts this run again, given in the project's root.
+
+        Values of overrides that may be paths or URLs are left out: no record holds those.
+        """
+        config = self.loaded.path.absolute()
+        place = config.relative_to(self.root) if config.is_relative_to(self.root) else config.name
+        overrides = [
+            f"{key}={'...' if '/' in value else value}"
+            for key, _, value in (text.partition("=") for text in self.loaded.overrides)
+        ]
+        options = [part for text in overrides for part in ("--set", text)]
+        return shlex.join(["mlops-ray", "run", str(place), *options])
 
     def cluster_found(self, cluster: Cluster) -> None:
         """Note the cluster that the run works on."""

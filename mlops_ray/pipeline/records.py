@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from mlops_ray.pipeline.reproduce import reproduce
 from mlops_ray.pipeline.run import Run, RunSummary, load_run, run_of_version, summarize
 from mlops_ray.pipeline.store_care import STAGES_UNUSED_DAYS, collect_store, verify_store
 from mlops_ray.pipeline.threshold import threshold_bytes
+from mlops_ray.pipeline.unfinished_run import UnfinishedRun, find_ended_run, look_at
 from mlops_ray.storage import find_workspace, project_root
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class Records:
             NotFoundError: No run, or more than one, fits.
             ManifestError: The run has not ended.
         """
-        run = load_run(find_run(self.workspace, name))
+        run = load_run(find_ended_run(self.workspace, name))
         # A rejected run may have made the bundle of an earlier, registered one; it registered none.
         if run.result is None or run.state != "sealed":
             return run
@@ -87,15 +87,22 @@ class Records:
         version = next((found for found in versions if found.bundle == bundle), None)
         return Run(run.record, run.envelope, run.spec, run.result, version)
 
+    def show(self, name: str = "latest") -> Run | UnfinishedRun:
+        """A run in whatever state it is; of one that has not ended, what is known of it.
+
+        Raises:
+            NotFoundError: No run, or more than one, fits.
+        """
+        record = find_run(self.workspace, name)
+        return self.run(record.run_id) if record.is_sealed() else look_at(record)
+
     def log(self, name: str = "latest") -> list[dict[str, Any]]:
         """The log of a run, also while it runs or after it died.
 
         Raises:
             NotFoundError: No run, or more than one, fits.
         """
-        text = find_run(self.workspace, name).log_bytes().decode(errors="replace")
-        # A killed process may have left its last line torn; all others end with a newline.
-        return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
+        return find_run(self.workspace, name).log_lines()
 
     def verify(
         self,
@@ -114,12 +121,12 @@ class Records:
             NotFoundError: No run, or more than one, fits one of the names.
             ManifestError: One of them has not ended, or a document of it is missing or damaged.
         """
-        first, second = (find_run(self.workspace, name) for name in (a, b))
+        first, second = (find_ended_run(self.workspace, name) for name in (a, b))
         return diff_runs(load_documents(first), load_documents(second))
 
     def export_run(self, name: str, out: str | Path) -> Exported:
         """Write a run with all it needs to a folder, or to a tar; see `manifest.archive`."""
-        return transfer.export_run(find_run(self.workspace, name), Path(out))
+        return transfer.export_run(find_ended_run(self.workspace, name), Path(out))
 
     def import_run(self, path: str | Path) -> Imported:
         """Bring an exported run into this store; see `manifest.archive_import`."""
@@ -127,7 +134,7 @@ class Records:
 
     def sign_run(self, name: str, key: str | Path, *, passphrase_env: str | None = None) -> str:
         """Sign a run with an Ed25519 key; returns the key's id. See `manifest.signing`."""
-        return transfer.sign_run(find_run(self.workspace, name), Path(key), passphrase_env)
+        return transfer.sign_run(find_ended_run(self.workspace, name), Path(key), passphrase_env)
 
     def reproduce(
         self,
@@ -148,7 +155,7 @@ class Records:
             SourceError: An input is found nowhere, or has other bytes.
         """
         return reproduce(
-            load_run(find_run(self.workspace, name)),
+            load_run(find_ended_run(self.workspace, name)),
             data=data,
             environment=environment,
             tolerance=tolerance,
@@ -216,7 +223,7 @@ class Records:
         Raises:
             GateError: The gates did not let the run through.
         """
-        return register_run(load_run(find_run(self.workspace, name)), self.registry, alias)
+        return register_run(load_run(find_ended_run(self.workspace, name)), self.registry, alias)
 
     def promote(self, reference: str, alias: str = "champion") -> Promotion:
         """Point an alias at a version whose gates passed."""

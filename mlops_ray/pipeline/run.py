@@ -212,4 +212,5 @@ def summarize(record: RunRecord) -> RunSummary:
 
 def _announced(record: RunRecord, state: State | Literal["damaged"]) -> RunSummary:
     said = record.announced()
-    return RunSummary(record.run_id, said.get("name", "?"), state, said.get("started_at", "?"))
+    started_at = said.get("started_at", record.made_at)
+    return RunSummary(record.run_id, said.get("name", "?"), state, started_at)

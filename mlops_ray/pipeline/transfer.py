@@ -8,9 +8,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlops_ray.manifest import Trust, find_run, verify_export, verify_run
+from mlops_ray.manifest import Trust, verify_export, verify_run
 from mlops_ray.manifest.archive import Exported, export_run
 from mlops_ray.manifest.archive_import import Imported, import_run
+from mlops_ray.pipeline.unfinished_run import find_ended_run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,7 +46,7 @@ def verify(
     trust = Trust(_loaded(keys), is_required=require_signature)
     if Path(target).exists():
         return verify_export(Path(target), trust)
-    return verify_run(find_run(workspace, str(target)), trust)
+    return verify_run(find_ended_run(workspace, str(target)), trust)
 
 
 def sign_run(record: RunRecord, key: Path, passphrase_env: str | None = None) -> str:

@@ -14,7 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from mlops_ray.storage import digest_file
+from mlops_ray.manifest import RunRecord
+from mlops_ray.storage import digest_file, find_workspace
+from mlops_ray.telemetry import LoggedProgress, RunLog, SilentProgress
 
 HELP_LIMIT_S = 0.5
 ERROR_FIELDS = {"schema", "code", "message", "where", "got", "wanted", "hint"}
@@ -23,6 +25,7 @@ COMMANDS = (
     "runs models monitor store"
 )
 BIN = Path(sys.executable).parent
+SPEC_ID = "sha256:" + "5" * 64
 DEAD = "127.0.0.1:1"
 
 # Arguments -> members that the JSON line has beside its schema.
@@ -39,6 +42,7 @@ SUCCESSES = {
     "plan pipeline.yaml": ("plan", {"spec_id", "stages"}),
     "verify latest": ("verify", {"ok", "objects", "problems", "signatures"}),
     "verify exported.tar": ("verify", {"ok", "objects", "problems", "signatures"}),
+    "runs show latest --store interrupted": ("run", {"run_id", "state", "stages", "way_on", "log"}),
     "store verify --read-data": ("store_verify", {"ok", "objects", "bytes", "leftovers"}),
     "store gc --dry-run": ("store_gc", {"deleted", "freed_bytes", "kept", "dry_run"}),
     "models ls": ("models", {"versions"}),
@@ -67,6 +71,10 @@ FAILURES = {
     "plan none.yaml": (2, "config", "none.yaml"),
     "plan pipeline.yaml --from-stage refti": (2, "config", "refti"),
     "runs diff latest none": (6, "not_found", "'none'"),
+    "runs diff latest 2026 --store interrupted": (65, "manifest", "`mlops-ray run pipeline.yaml`"),
+    "runs export latest new.tar --store interrupted": (65, "manifest", "in stage split, after in"),
+    "verify latest --store interrupted": (65, "manifest", "`mlops-ray run pipeline.yaml` in the "),
+    "reproduce latest --store interrupted": (65, "manifest", "`mlops-ray run pipeline.yaml` in"),
     "runs export none new.tar": (6, "not_found", "'none'"),
     "runs export latest exported.tar": (5, "conflict", "exported.tar"),
     "runs import a-file": (65, "manifest", "a-file"),
@@ -120,6 +128,15 @@ def prepared(first_day):
     pointer = next((folder / "unreadable/runs").glob("*/sealed.json"))
     envelope = json.loads(pointer.read_text())["envelope"].removeprefix("sha256:")
     _flip(folder / "unreadable/objects" / envelope[:2] / envelope)
+    shutil.copytree(first_day.store, folder / "interrupted")
+    dead = RunRecord(find_workspace(folder, folder / "interrupted"), "29990101t000000-000000")
+    dead.folder.mkdir()
+    dead.announce("demand", SPEC_ID, "2999-01-01T00:00:00.000Z", "mlops-ray run pipeline.yaml")
+    with RunLog(dead.log_path) as log:
+        progress = LoggedProgress(log, SilentProgress())
+        progress.stage_started("ingest", 1, 8)
+        progress.stage_finished("ingest", 0.5)
+        progress.stage_started("split", 2, 8)
     first_day.shell.mlops_ray("runs", "export", "latest", "exported.tar")
     first_day.shell.run("openssl", "genpkey", "-algorithm", "ed25519", "-out", "key.pem")
     (folder / "key.pem").chmod(0o600)
@@ -221,6 +238,30 @@ def test_doctor_names_what_cannot_work(outcomes):
     failed = [check for check in line["checks"] if check["status"] == "fail"]
     assert [check["name"] for check in failed] == ["store"]
     assert "MLOPS_RAY_STORE" in failed[0]["fix"]
+
+
+def test_of_an_interrupted_run_is_shown_what_is_known(outcomes, prepared):
+    line = outcomes["runs show latest --store interrupted"].line
+    human = prepared.mlops_ray("runs", "show", "latest", "--store", "interrupted")
+
+    assert (line["state"], line["spec_id"], line["result_id"]) == ("interrupted", SPEC_ID, None)
+    assert [(s["name"], s["cache"], s["wall_s"]) for s in line["stages"]] == [
+        ("ingest", "miss", 0.5)
+    ]
+    assert (line["open_stage"], line["of_stages"]) == ("split", 8)
+    assert (line["log"]["lines"], line["log"]["last"]["event"]) == (3, "stage_started")
+    assert line["command"] == "mlops-ray run pipeline.yaml"
+    assert human.code == 0
+    for said in (
+        "29990101t000000-000000  interrupted",
+        f"spec_id    {SPEC_ID}",
+        "started    2999-01-01T00:00:00.000Z",
+        "finished   1 of 8 stages: ingest",
+        "open       split",
+        "see `mlops-ray runs logs 29990101t000000-000000`",
+        "next       `mlops-ray run pipeline.yaml` in the project's root goes on with it",
+    ):
+        assert said in human.stderr, human.stderr
 
 
 @pytest.mark.parametrize("command", ["runs ls", "verify latest", "models ls"])

@@ -72,14 +72,21 @@ def test_the_same_command_afterwards_gives_what_an_untroubled_run_gave(interrupt
     assert interrupted.mlops_ray("verify", line["run_id"], "--json").line["ok"]
 
 
-def test_a_run_that_did_not_end_is_refused_by_verify_and_its_log_can_be_read(interrupted):
+def test_of_a_run_that_did_not_end_is_shown_what_it_left_and_how_it_went_on(interrupted):
     runs = interrupted.mlops_ray("runs", "ls", "--json").line["runs"]
-    dead = next(run["run_id"] for run in runs if run["state"] == "interrupted")
+    dead, sealed = runs[0]["run_id"], runs[-1]["run_id"]
 
     refused = interrupted.mlops_ray("verify", dead, "--json")
     log = interrupted.mlops_ray("runs", "logs", dead, "--json")
 
     assert (refused.code, refused.line["code"]) == (65, "manifest")
-    assert refused.line["got"] == "interrupted"
+    assert refused.line["got"] == (
+        "interrupted in stage search, after ingest, split, profile, features"
+    )
+    assert f"run {sealed} went on with it" in refused.line["hint"]
+    shown = interrupted.mlops_ray("runs", "show", dead, "--json")
+    assert (shown.code, shown.line["state"]) == (0, "interrupted")
+    assert shown.line["command"] == "mlops-ray run pipeline.yaml"
+    assert shown.line["continued_by"] == sealed
     assert log.line["lines"][0]["event"] == "run_started"
     assert "run_ended" not in {line["event"] for line in log.line["lines"]}

@@ -68,6 +68,19 @@ def test_what_is_not_known_is_left_out(tmp_path, objects, monkeypatch) -> None:
     assert not content.keys() & unknown
 
 
+def test_the_command_that_goes_on_names_no_place_of_the_machine() -> None:
+    overrides = ["search.trials=3", "data.source=/home/ann/rows.csv", "name=it's"]
+    loaded = load_config(CONFIG, overrides=overrides[:2])
+    found = Circumstances("20260101t000000-000000", loaded, ROOT)
+
+    assert found.command == (
+        "mlops-ray run configs/breast_cancer.yaml --set search.trials=3 --set data.source=..."
+    )
+    assert dataclasses.replace(found, root=Path("/elsewhere")).command.startswith(
+        "mlops-ray run breast_cancer.yaml"
+    )
+
+
 def test_what_is_told_stands_there(tmp_path, objects, monkeypatch) -> None:
     image = "sha256:" + "c" * 64
     monkeypatch.setenv("MLOPS_RAY_IMAGE_DIGEST", f"registry/name@{image}")
