@@ -169,6 +169,9 @@ class Records:
 
         Args:
             read_data: Read every object and compute its digest anew.
+
+        Raises:
+            NotFoundError: There is no store.
         """
         return verify_store(self.workspace, self.registry, read_data=read_data)
 
@@ -182,6 +185,7 @@ class Records:
             stages_unused_days: Forget cached stages that no run used for this long; None keeps all.
 
         Raises:
+            NotFoundError: There is no store.
             ManifestError: A record cannot be read, so nothing was deleted.
         """
         return collect_store(

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from mlops_ray.errors import ManifestError
+from mlops_ray.errors import ManifestError, NotFoundError
 from mlops_ray.manifest.reachable import Roots
 from mlops_ray.storage import sweep_temporaries
 from mlops_ray.storage.check import ObjectsChecked, StoreProblem, check_store
@@ -104,9 +104,10 @@ def verify_store(
         read_data: Compute the digest of every object anew instead of comparing sizes alone.
 
     Raises:
+        NotFoundError: There is no store.
         StoreError: The store cannot be read.
     """
-    store = workspace.store
+    store = _existing(workspace)
     checked = _checked(workspace, store, read_data=read_data)
     sizes = dict(checked.sizes)
     problems = [*checked.problems, *_broken_roots(store, _roots(store, registry), sizes)]
@@ -132,10 +133,11 @@ def collect_store(
             run needs them. None drops none.
 
     Raises:
+        NotFoundError: There is no store.
         ManifestError: A record cannot be read, so nothing was deleted.
         StoreError: The store cannot be read or written.
     """
-    store = workspace.store
+    store = _existing(workspace)
     roots = _roots(store, registry)
     roots.reached()  # A record that cannot be read must stop this before anything is dropped.
     dropped = _unused_stages(store, stages_unused_days)
@@ -146,6 +148,19 @@ def collect_store(
     collected = _collected(workspace, store, lambda: roots.reached(forgotten), dry_run=dry_run)
     n_code_folders = remove_code_folders(store.root, dry_run=dry_run)
     return Collection(collected, len(dropped), n_code_folders, dry_run)
+
+
+def _existing(workspace: Workspace) -> ObjectStore:
+    """The store; where there is none, nothing would be looked at, and all of it be well."""
+    store = workspace.store
+    if not store.is_made():
+        raise NotFoundError(
+            f"there is no store at {workspace.location}",
+            "nothing there, or something else",
+            "a place where a run has written, with objects/ in it",
+            "name the store with --store or MLOPS_RAY_STORE; `mlops-ray run CONFIG` makes one",
+        )
+    return store
 
 
 def _checked(workspace: Workspace, store: ObjectStore, *, read_data: bool) -> ObjectsChecked:

@@ -31,7 +31,7 @@ _HINT: Final = "name the file of a registry, or a new one, with --registry or ML
 
 
 class Database:
-    """Transactions on the registry's tables; the file and its tables are made on first use.
+    """Transactions on the registry's tables; file and tables are made by the first write.
 
     Args:
         location: Path of an SQLite file, or an SQLAlchemy URL of one.
@@ -49,14 +49,27 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A transaction that sees one state of the database.
+        """A transaction that sees one state of the database; an empty one where there is no file.
 
         Raises:
             RegistryError: The file is no registry, or one of a newer version of this package.
         """
+        if not self._is_ready and self._is_absent():
+            with _nothing().connect() as connection:
+                yield connection
+            return
         self._prepare()
         with self._translated(), self._engine.connect() as connection:
             yield connection
+
+    def _is_absent(self) -> bool:
+        try:
+            self.path.stat()
+        except FileNotFoundError:
+            return True
+        except OSError:  # Opening it tells what is wrong.
+            return False
+        return False
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -133,6 +146,13 @@ def _engine(path: Path, busy_timeout_s: float) -> Engine:
     )
     event.listen(engine, "connect", _configure)
     event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _nothing() -> Engine:
+    """A registry in memory that nobody has written to."""
+    engine = create_engine("sqlite://")
+    metadata.create_all(engine)
     return engine
 
 

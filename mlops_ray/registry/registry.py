@@ -30,7 +30,7 @@ class Registry:
     """Model versions in a database; every call is one transaction.
 
     Args:
-        location: Path of an SQLite file, made on first use, or an SQLAlchemy URL of one.
+        location: Path of an SQLite file, made by the first write, or an SQLAlchemy URL of one.
 
     Example:
         >>> import tempfile

@@ -49,7 +49,8 @@ class DigestCache:
     """Remembered digests of files; safe for many threads and processes at once.
 
     Args:
-        path: SQLite file, made on first use. Where it cannot be used every file is read.
+        path: SQLite file, made on first use; its folder is not. Where it cannot be used every
+            file is read.
 
     Example:
         >>> import pathlib, tempfile
@@ -112,8 +113,6 @@ class DigestCache:
     def _opened(self) -> sqlite3.Connection:
         # A connection must not cross a fork.
         if self._connection is None or self._owner != os.getpid():
-            with suppress(OSError):
-                self.path.parent.mkdir(parents=True, exist_ok=True)
             connection = sqlite3.connect(
                 self.path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
             )

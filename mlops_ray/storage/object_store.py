@@ -67,6 +67,10 @@ class ObjectStore:
         finally:
             lease.give_back()
 
+    def is_made(self) -> bool:
+        """Whether a store lies there, however empty, and not just any folder or none."""
+        return (self.root / "objects").is_dir() or (self.root / "gate").is_file()
+
     def fresh(self) -> Self:
         """This store without trust in copies of its objects, for checks; here there are none."""
         return self

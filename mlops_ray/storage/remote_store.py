@@ -57,6 +57,11 @@ class RemoteStore(ObjectStore):
         # None trusts whole objects of the cache; a set, only what this store fetched itself.
         self._fetched: set[str] | None = None
 
+    def is_made(self) -> bool:
+        """Whether the bucket holds anything of a store below the prefix."""
+        kinds = ("objects", "runs", "stages")
+        return any(next(self.bucket.entries(kind), None) is not None for kind in kinds)
+
     def fresh(self) -> Self:
         """This store without trust in the cache: what is read is fetched, for checks."""
         other = copy.copy(self)

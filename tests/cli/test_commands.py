@@ -83,6 +83,8 @@ FAILURES = {
     "reproduce none": (6, "not_found", "'none'"),
     "reproduce latest --store damaged": (4, "digest_mismatch", "is damaged"),
     "store verify --read-data --store damaged": (4, None, ""),
+    "store verify --store data": (6, "not_found", "there is no store at"),
+    "store gc --store nowhere": (6, "not_found", "there is no store at"),
     "store gc --store unreadable": (65, "manifest", "is damaged"),
     "runs ls --store s3://a:b@bucket/x": (2, "config", "credentials"),
     "runs show none": (6, "not_found", "'none'"),

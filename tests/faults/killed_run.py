@@ -227,7 +227,10 @@ def _has_mark(process: psutil.Process, mark: str) -> bool:
 
 def problems_of(place: Place) -> list[str]:
     """What is torn or missing in a store, whatever ran there."""
-    found = [f"{p.object}: {p.got}" for p in place.records.verify_store(read_data=True).problems]
+    found = []
+    if place.records.workspace.store.is_made():  # Else it was killed before there was any.
+        checked = place.records.verify_store(read_data=True)
+        found += [f"{p.object}: {p.got}" for p in checked.problems]
     for path in [*place.store.glob("stages/*.json"), *place.store.glob("runs/*/*.json")]:
         try:
             json.loads(path.read_bytes())

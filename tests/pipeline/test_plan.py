@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from mlops_ray.errors import NotFoundError
 from mlops_ray.manifest import ObjectFacts, Spec, StageFacts, StageRecord, list_runs
 from mlops_ray.manifest.run_record import RunRecord
 from mlops_ray.pipeline.capture import captured, facts_of
@@ -98,6 +99,18 @@ def _all(stages, kind: str, what: str) -> dict[str, list[tuple[str, str]]]:
 
 def test_what_never_ran_runs_because_it_is_new(pipeline) -> None:
     assert _because(pipeline.plan()) == _all(STAGE_NAMES, "new", "it never ran here")
+
+
+def test_looking_at_a_fresh_project_leaves_nothing_behind(pipeline) -> None:
+    before, records = sorted(pipeline.records.root.rglob("*")), pipeline.records
+
+    pipeline.plan()
+    assert (records.runs(), records.versions()) == ([], [])
+    for look in (records.verify, records.verify_store, records.collect_garbage):
+        with pytest.raises(NotFoundError):
+            look()
+
+    assert sorted(pipeline.records.root.rglob("*")) == before
 
 
 def test_what_is_done_is_reused_and_options_win(pipeline, envelope) -> None:

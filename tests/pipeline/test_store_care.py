@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mlops_ray.errors import ManifestError
+from mlops_ray.errors import ManifestError, NotFoundError
 from mlops_ray.manifest import canonical_bytes
 from mlops_ray.models.bundle import Bundle
 from mlops_ray.pipeline.records import Records
@@ -212,6 +212,32 @@ def test_extracted_code_goes_unless_somebody_runs_from_it(records: Records) -> N
 
     # One is in use, one was made just now.
     assert sorted((store.root / "code").iterdir()) == [trees[0], trees[2]]
+
+
+@pytest.mark.parametrize("name", ["nowhere", "folder", "folder/file"])
+def test_what_is_no_store_is_not_well(tmp_path: Path, name: str) -> None:
+    (tmp_path / "folder" / "runs").mkdir(parents=True)  # As another tool may have it.
+    (tmp_path / "folder" / "file").touch()
+    found = Records(tmp_path, store=tmp_path / name, registry=tmp_path / "registry.db")
+    before = sorted(tmp_path.rglob("*"))
+
+    for look in (found.verify_store, found.collect_garbage):
+        with pytest.raises(NotFoundError, match=r"no store at .*objects/.*--store"):
+            look()
+
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_an_empty_store_is_well_and_stays_empty(tmp_path: Path) -> None:
+    (tmp_path / "store" / "objects").mkdir(parents=True)
+    found = Records(tmp_path, store=tmp_path / "store", registry=tmp_path / "registry.db")
+
+    outcome = found.verify_store(read_data=True)
+
+    assert (outcome.is_ok, outcome.n_objects) == (True, 0)
+    assert not (tmp_path / "registry.db").exists()
+    assert [path.name for path in (tmp_path / "store").rglob("*")] == ["objects"]
+    assert found.collect_garbage().objects.n_deleted == 0
 
 
 @pytest.mark.parametrize("is_damaged", [False, True])

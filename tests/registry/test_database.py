@@ -8,7 +8,7 @@ import sys
 import pytest
 from filelock import FileLock
 
-from mlops_ray.errors import BusyError, ConfigError, RegistryError
+from mlops_ray.errors import BusyError, ConfigError, NotFoundError, RegistryError
 from mlops_ray.registry import Registry
 from mlops_ray.registry.database import Database
 
@@ -50,6 +50,17 @@ def test_folder_where_none_can_be_made_is_refused(tmp_path):
         Registry(tmp_path / "file" / "r.db").models()
 
 
+def test_reading_where_there_is_none_finds_nothing_and_makes_nothing(tmp_path, new_version):
+    registry = Registry(tmp_path / "deep" / "r.db")
+
+    assert registry.models() == registry.history() == []
+    with pytest.raises(NotFoundError, match="a"):
+        registry.resolve("a@1")
+    assert list(tmp_path.iterdir()) == []
+    registry.register("a", **new_version("1"))
+    assert registry.resolve("a@1").version == 1
+
+
 def test_writer_waits_for_the_lock_and_then_says_busy(tmp_path, new_version):
     Registry(tmp_path / "r.db").register("a", **new_version("1"))
     holder = sqlite3.connect(tmp_path / "r.db", isolation_level=None)
@@ -66,6 +77,9 @@ def test_registry_in_the_making_is_waited_for(tmp_path):
     registry = Database(tmp_path / "r.db", busy_timeout_s=0.1)
     refused = pytest.raises(BusyError, match="being made")
 
+    with FileLock(f"{tmp_path}/r.db.lock"), refused, registry.write():
+        pass
+    (tmp_path / "r.db").touch()
     with FileLock(f"{tmp_path}/r.db.lock"), refused, registry.read():
         pass
 

@@ -89,11 +89,13 @@ def test_another_machine_reads_what_was_put(
 ) -> None:
     source = tmp_path / "source"
     source.write_bytes(os.urandom(11 << 20))  # Sent in several parts.
+    assert not store.is_made()
     small, large = store.put(b"weights"), store.put_file(source)
     store.write_record("runs/1/sealed.json", b"{}")
 
     other = pickle.loads(pickle.dumps(RemoteStore(tmp_path / "elsewhere", place)))
 
+    assert other.is_made()
     assert other.get(small) == b"weights"
     assert other.verified_path(large).read_bytes() == source.read_bytes()
     assert list(other.names()) == sorted([small, large])
