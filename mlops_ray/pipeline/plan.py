@@ -8,28 +8,31 @@ planned to run too, although they will be reused if the outputs turn out to be t
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from mlops_ray.manifest import Spec
 from mlops_ray.pipeline.capture import captured, facts_of
 from mlops_ray.pipeline.declared import STAGES
 from mlops_ray.pipeline.engine import declared_members
 from mlops_ray.pipeline.freeze import digested_inputs, spec_of
-from mlops_ray.pipeline.last_records import last_records
-from mlops_ray.pipeline.reasons import Reason, reasons_between
+from mlops_ray.pipeline.last_records import last_stages
+from mlops_ray.pipeline.reasons import Reason, other_outputs, reasons_between
 from mlops_ray.pipeline.stage_cache import look_up
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from mlops_ray.manifest import StageRecord
     from mlops_ray.pipeline.declared import Stage
     from mlops_ray.pipeline.engine import Reuse
+    from mlops_ray.pipeline.last_records import LastStage
     from mlops_ray.pipeline.resolve import Resolved
+    from mlops_ray.pipeline.stage_cache import Lookup
     from mlops_ray.storage import DigestCache, ObjectStore, Workspace
 
 __all__ = ["Plan", "PlannedStage", "make_plan"]
+
+_NEVER: Final = Reason("new", "it never ran here")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,7 @@ def make_plan(
     asked = spec_of(resolved, digested_inputs(resolved, digests), facts_of(bundle))
     spec = Spec.from_bytes(asked.to_bytes())  # As `begin` does.
     planner = _Planner(
-        spec, bundle.files, workspace.store, digests, reuse, last_records(workspace, spec)
+        spec, bundle.files, workspace.store, digests, reuse, last_stages(workspace, spec)
     )
     return Plan(spec.digest, [planner.planned(stage) for stage in STAGES])
 
@@ -102,38 +105,53 @@ class _Planner:
     store: ObjectStore
     digests: DigestCache
     reuse: Reuse
-    last: Mapping[str, StageRecord]
+    last: Mapping[str, LastStage]
     done: dict[str, dict[str, str]] = field(default_factory=dict)
     running: list[str] = field(default_factory=list)
 
     def planned(self, stage: Stage) -> PlannedStage:
-        before = self.last.get(stage.name)
         if self._lacks_outputs(stage):
-            return self._runs(stage, before, [Reason("new", "it never ran here")])
+            unknown = [Reason("stage", name) for name in self.running if name not in self.done]
+            return self._runs(stage, unknown if stage.name in self.last else [_NEVER])
         members = declared_members(self.spec, stage, self.done, self.code)
         upstream = self._upstream(members["inputs"])
         if not self.reuse.covers(stage.name):
             what = f"--from-stage {self.reuse.before}" if self.reuse.is_allowed else "--no-cache"
-            return self._runs(stage, before, [Reason("option", what)])
+            return self._runs(stage, [Reason("option", what)])
         if upstream:
-            own = reasons_between(before, members) if before else []
-            return self._runs(stage, before, [*own, *upstream])
+            return self._runs(stage, [*self._own(stage, members), *upstream])
         found = look_up(self.store, members["key"], self._is_whole)
         if found.state == "whole" and found.record is not None:
             self.done[stage.name] = found.record.outputs
             return PlannedStage(stage.name, "reuse")
-        if found.state == "damaged":
-            return self._runs(stage, before, [Reason("object", found.damaged)])
-        own = reasons_between(before, members) if before else []
-        return self._runs(stage, before, own or [Reason("new", "it never ran here")])
+        return self._runs(stage, self._because(stage, members, found))
 
-    def _runs(
-        self, stage: Stage, before: StageRecord | None, because: list[Reason]
-    ) -> PlannedStage:
+    def _runs(self, stage: Stage, because: list[Reason]) -> PlannedStage:
         self.running.append(stage.name)
-        if before is not None:
-            self.done[stage.name] = before.outputs
+        last = self.last.get(stage.name)
+        if last is not None and last.record is not None:
+            self.done[stage.name] = last.record.outputs
         return PlannedStage(stage.name, "run", because)
+
+    def _own(self, stage: Stage, members: Mapping[str, Any]) -> list[Reason]:
+        """What of the stage itself has changed since it last ran, as far as that is known."""
+        last = self.last.get(stage.name)
+        return reasons_between(last.record, members) if last and last.record else []
+
+    def _because(self, stage: Stage, members: Mapping[str, Any], found: Lookup) -> list[Reason]:
+        """Why a stage runs that no option and no other stage makes run."""
+        last = self.last.get(stage.name)
+        if found.state == "damaged":
+            return [Reason("object", f"the store lacks {found.damaged} of stage {stage.name}")]
+        if last is None:
+            return [_NEVER]
+        if last.key == members["key"]:
+            return [
+                Reason("object", f"the store forgot stage {stage.name}, as `store gc` makes it")
+            ]
+        if last.record is None:
+            return [Reason("object", f"the store lost what stage {stage.name} last read")]
+        return self._own(stage, members) or other_outputs(last.record, members) or [_NEVER]
 
     def _lacks_outputs(self, stage: Stage) -> bool:
         try:

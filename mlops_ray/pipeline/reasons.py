@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from mlops_ray.manifest import StageRecord
 
-__all__ = ["Kind", "Reason", "reasons_between"]
+__all__ = ["Kind", "Reason", "other_outputs", "reasons_between"]
 
 Kind: TypeAlias = Literal[
     "data", "config", "code", "environment", "stage", "object", "option", "new"
@@ -47,6 +47,22 @@ def reasons_between(before: StageRecord, now: Mapping[str, Any]) -> list[Reason]
         *_packages(before.packages, now["packages"]),
     ]
     return sorted(found)
+
+
+def other_outputs(before: StageRecord, now: Mapping[str, Any]) -> list[Reason]:
+    """The stages whose outputs, though they are there, are not those that were read last.
+
+    Args:
+        before: The stage's last record.
+        now: As for `reasons_between`.
+    """
+    read = {**before.inputs, **now["inputs"]}
+    others = {
+        name.partition(".")[0]
+        for name in read
+        if before.inputs.get(name) != now["inputs"].get(name) and not name.startswith("file:")
+    }
+    return [Reason("new", f"it never read these outputs of {name}") for name in sorted(others)]
 
 
 def _files(before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:

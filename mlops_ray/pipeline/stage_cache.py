@@ -26,13 +26,13 @@ class Lookup:
     """What the store knows of a key.
 
     Attributes:
-        state: ``whole``; ``absent``, never finished here; or ``damaged``, something is gone or
-            wrong and the stage has to be computed again.
+        state: ``whole``; ``absent``, not known to have finished here; or ``damaged``, something is
+            gone or wrong and the stage has to be computed again.
         record: The record, unless it is absent or unreadable.
         name: Digest of the record.
         engine: What did the work when the stage was computed.
         facts: Counters of that engine then.
-        damaged: What is gone or wrong.
+        damaged: What is gone or wrong, after "the store lacks".
     """
 
     state: Literal["whole", "absent", "damaged"]
@@ -62,11 +62,14 @@ def look_up(store: ObjectStore, key: str, is_whole: Callable[[str], bool]) -> Lo
     try:
         content = from_canonical(pointer)
         name, engine, facts = str(content["record"]), content["engine"], dict(content["facts"])
+    except (ManifestError, KeyError, TypeError, ValueError):
+        return Lookup("damaged", damaged=f"a readable pointer {pointer_key(key)}")
+    try:
         record = StageRecord.from_bytes(store.get(name))
-    except (ManifestError, KeyError, TypeError, ValueError) as error:
-        return Lookup("damaged", damaged=str(error))
+    except ManifestError:
+        return Lookup("damaged", damaged=f"record {name}")
     if record.key != key or not record.is_under_its_key:
-        return Lookup("damaged", damaged=f"the record {name} stands under another stage's key")
+        return Lookup("damaged", damaged=f"a record of its own instead of {name}")
     for item in record.objects:
         if not is_whole(item.sha256):
             return Lookup("damaged", damaged=f"{item.role} {item.sha256}")

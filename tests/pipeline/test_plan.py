@@ -4,6 +4,7 @@ That a run does as planned is shown in `tests/integration/test_mutations.py`.
 """
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -15,9 +16,9 @@ from mlops_ray.pipeline.capture import captured, facts_of
 from mlops_ray.pipeline.declared import STAGE_NAMES, STAGES
 from mlops_ray.pipeline.engine import declared_members
 from mlops_ray.pipeline.freeze import digested_inputs, spec_of
-from mlops_ray.pipeline.last_records import last_records
+from mlops_ray.pipeline.last_records import LastStage, last_stages
 from mlops_ray.pipeline.pipeline import Pipeline
-from mlops_ray.pipeline.stage_cache import keep, pointer_key
+from mlops_ray.pipeline.stage_cache import keep, pointer_key, record_facts
 from mlops_ray.storage import DigestCache
 
 # What each stage puts out, as far as later ones ask for it.
@@ -80,8 +81,9 @@ def _pretend(pipeline: Pipeline, envelope) -> dict[str, StageRecord]:
         StageFacts(name=name, key=record.key, cache="miss", wall_s=0.1, engine="driver")
         for name, record in records.items()
     ]
-    log = store.put(b"")
-    run.seal(envelope.model_copy(update={"run_id": run.run_id, "stages": stages, "log": log}))
+    kept = [record_facts(r, r.digest, len(r.to_bytes())) for r in records.values()]
+    changes = {"run_id": run.run_id, "stages": stages, "log": store.put(b""), "objects": kept}
+    run.seal(envelope.model_copy(update=changes))
     return records
 
 
@@ -145,26 +147,105 @@ def test_an_object_that_is_gone_or_wrong_is_named(pipeline, envelope) -> None:
         store.path(trials.sha256).chmod(0o644)
         damage(store.path(trials.sha256))
         gone = _because(pipeline.plan())
-        assert gone["search"] == [("object", f"trials {trials.sha256}")]
+        lost = f"the store lacks trials {trials.sha256} of stage search"
+        assert gone["search"] == [("object", lost)]
         assert set(gone) == {"search", "refit", "evaluate", "gate"}
         store.path(trials.sha256).write_bytes(whole)
 
     assert _because(pipeline.plan()) == {}
 
 
-def test_records_that_cannot_be_read_are_passed_over(pipeline, envelope) -> None:
+def test_a_pointer_that_is_damaged_is_named_with_its_stage(pipeline, envelope) -> None:
+    records, store = _pretend(pipeline, envelope), pipeline.records.workspace.store
+    key = pointer_key(records["search"].key)
+    whole = store.read_record(key)
+    for content in (b"", b"{", b"\xff", b"[1]", b"{}", b'{"record": "sha256:zz"}'):
+        store.write_record(key, content)
+
+        found = _because(pipeline.plan())
+
+        lost = f"the store lacks a readable pointer {key} of stage search"
+        assert found["search"] == [("object", lost)]
+        assert found["refit"] == [("stage", "search")]
+    store.write_record(key, whole)
+    assert _because(pipeline.plan()) == {}
+
+
+def test_a_stage_that_the_store_forgot_is_not_called_new(pipeline, envelope) -> None:
+    records, store = _pretend(pipeline, envelope), pipeline.records.workspace.store
+    for record in records.values():
+        store.delete_record(pointer_key(record.key))
+
+    found = _because(pipeline.plan())
+
+    assert found["ingest"] == [("object", "the store forgot stage ingest, as `store gc` makes it")]
+    assert {kind for name in STAGE_NAMES[1:] for kind, _ in found[name]} == {"stage"}
+    # What has changed since is known all the same.
+    search = {**CONFIG["search"], "trials": 3}
+    found = _because(_again(pipeline.records.root, search=search).plan())
+    assert ("config", "search.trials") in found["search"]
+
+
+def test_what_a_collection_forgot_is_planned_as_forgotten(pipeline, envelope) -> None:
+    records, workspace = _pretend(pipeline, envelope), pipeline.records.workspace
+    _age(workspace.store_root / pointer_key(records["gate"].key), days=31)
+
+    pipeline.records.collect_garbage()
+
+    forgot = "the store forgot stage gate, as `store gc` makes it"
+    assert _because(pipeline.plan()) == {"gate": [("object", forgot)]}
+
+
+def _age(path: Path, days: float) -> None:
+    moment = path.stat().st_mtime - days * 86_400
+    os.utime(path, (moment, moment))
+
+
+def test_a_record_that_is_lost_leaves_unknown_what_changed_but_not_that_it_ran(
+    pipeline, envelope
+) -> None:
+    records, workspace = _pretend(pipeline, envelope), pipeline.records.workspace
+    lost = records["features"].digest
+    workspace.store.path(lost).unlink()
+
+    same = _because(pipeline.plan())
+    other = [{**CONFIG["features"][0], "steps": []}]
+    changed = _because(_again(pipeline.records.root, features=other).plan())
+
+    assert same["features"] == [("object", f"the store lacks record {lost} of stage features")]
+    assert changed["features"] == [("object", "the store lost what stage features last read")]
+    assert same["search"] == changed["search"] == [("stage", "features")]
+
+
+def test_outputs_that_are_there_but_were_never_read_are_named(pipeline, envelope) -> None:
+    """As after a run over one table that failed in its split, and a whole run over another."""
+    table = pipeline.records.root / "rows.csv"
+    rows = table.read_text()
     first = _pretend(pipeline, envelope)
+    table.write_text("id,x,y\n1,1.5,1\n")
+    _pretend(_again(pipeline.records.root), envelope)
+    table.write_text(rows)
+    assert _because(_again(pipeline.records.root).plan()) == {}
+    pipeline.records.workspace.store.delete_record(pointer_key(first["split"].key))
+
+    found = _because(_again(pipeline.records.root).plan())
+
+    assert found["split"] == [("new", "it never read these outputs of ingest")]
+
+
+def test_runs_that_cannot_be_read_are_passed_over(pipeline, envelope) -> None:
+    first = _pretend(pipeline, envelope)
+    wanted = {name: LastStage(record.key, record) for name, record in first.items()}
+    later = _again(pipeline.records.root, search={**CONFIG["search"], "trials": 3})
+    _pretend(later, envelope)
     workspace = pipeline.records.workspace
     spec = Spec.model_construct(name="tiny")
-    assert last_records(workspace, spec) == first
+    assert last_stages(workspace, spec) != wanted
 
-    pointer = workspace.store_root / pointer_key(first["search"].key)
-    pointer.write_bytes(b"{}")
-    without = {name: record for name, record in first.items() if name != "search"}
+    workspace.store.path(list_runs(workspace)[-1].envelope_digest()).unlink()
 
-    assert last_records(workspace, spec) == without
-    assert last_records(workspace, Spec.model_construct(name="other")) == {}
-    assert "search" in _because(pipeline.plan())
+    assert last_stages(workspace, spec) == wanted
+    assert last_stages(workspace, Spec.model_construct(name="other")) == {}
 
 
 def test_of_two_runs_the_later_is_compared_with(pipeline, envelope) -> None:
@@ -172,7 +253,7 @@ def test_of_two_runs_the_later_is_compared_with(pipeline, envelope) -> None:
     later = _again(pipeline.records.root, search={**CONFIG["search"], "trials": 3})
     records = _pretend(later, envelope)
 
-    found = last_records(later.records.workspace, Spec.model_construct(name="tiny"))
+    found = last_stages(later.records.workspace, Spec.model_construct(name="tiny"))
 
-    assert found["search"] == records["search"]
+    assert found["search"] == LastStage(records["search"].key, records["search"])
     assert _because(_again(pipeline.records.root).plan()) == {}  # The first one's is there too.
