@@ -109,10 +109,13 @@ def verify(
         emit_json("verify", outcome.to_json())
     for problem in outcome.problems:
         say(str(problem))
+    if outcome.hint:
+        say(outcome.hint)
+    for name, digest in outcome.inputs_to_supply.items():
+        say(f"input {name} is not kept with the run, so not checked; reproduce --data ({digest})")
     if not as_json:
         verdict = "ok" if outcome.is_ok else problems_text(len(outcome.problems))
         print(f"{verdict}: {outcome.n_objects} objects checked")  # noqa: T201 - the result
         for found in outcome.signatures:
-            signer = f"signed by {found.signer}" if found.signer else "not by a key you trust"
-            print(f"signature {found.key_id[:12]}: {signer}")  # noqa: T201 - the result
+            print(f"signature {found.key_id[:12]}: {found}")  # noqa: T201 - the result
     return OK if outcome.is_ok else LOOKED_AND_FOUND

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -56,16 +56,30 @@ def _import(
 ) -> int:
     """Bring an exported run into the store.
 
-    All of it is verified before any of it is visible. Importing a run again changes nothing.
+    All of it is verified before any of it is visible. Importing a run again heals what of it was
+    damaged, adds signatures that are new, and says so.
     """
     done = mlops_ray.Records(store=store).import_run(path)
     if as_json:
-        content = {"run_id": done.run_id, "objects": done.n_objects, "was_there": done.was_there}
+        content = {
+            "run_id": done.run_id,
+            "objects": done.n_objects,
+            "was_there": done.was_there,
+            "healed": done.healed,
+            "signatures": done.signatures,
+        }
         emit_json("import", content)
     else:
-        how = "was there already" if done.was_there else "imported"
+        how = _repeated(done) if done.was_there else "imported"
         print(f"{done.run_id}: {how}, {done.n_objects} objects")  # noqa: T201 - the result
     return OK
+
+
+def _repeated(done: Any) -> str:  # noqa: ANN401 - mlops_ray's Imported, which is lazy
+    """What the import of a run that was there did."""
+    did = [f"healed {name}" for name in done.healed]
+    did += [f"added the signature {stem}" for stem in done.signatures]
+    return f"was there already; {', '.join(did) or 'nothing changed'}"
 
 
 def _sign(

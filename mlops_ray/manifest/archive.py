@@ -16,7 +16,6 @@ from mlops_ray.manifest.envelope import Envelope
 from mlops_ray.manifest.export_listing import POINTER_MEMBER, SIGNATURE_FOLDER, object_member
 from mlops_ray.manifest.export_target import ExportTarget, new_export_target
 from mlops_ray.manifest.run_source import StoreSource
-from mlops_ray.manifest.spec import Spec
 from mlops_ray.manifest.verify import verify_source
 
 if TYPE_CHECKING:
@@ -64,15 +63,14 @@ def export_run(record: RunRecord, out: Path) -> Exported:
     source = StoreSource(record)
     name = record.envelope_digest()
     with new_export_target(out) as target:
-        raise_first_problem(record.run_id, verify_source(source, is_copied=True))
+        found = verify_source(source, is_copied=True)
+        raise_first_problem(record.run_id, found)
         envelope = Envelope.from_bytes(source.read(name))
         kept = sorted({name, *(o.sha256 for o in envelope.objects if not o.intermediate)})
         size_bytes = sum(_copy_object(record, item, target) for item in kept)
         for member, data in sorted(_records(source).items()):
             target.add(member, len(data), [data])
-        spec = Spec.from_bytes(source.read(envelope.spec_id))
-    absent = {file.name: file.sha256 for file in spec.data.inputs if file.sha256 not in kept}
-    return Exported(out, record.run_id, len(kept), size_bytes, absent)
+    return Exported(out, record.run_id, len(kept), size_bytes, found.inputs_to_supply)
 
 
 def raise_first_problem(run: str, found: Verification) -> None:
@@ -87,7 +85,7 @@ def raise_first_problem(run: str, found: Verification) -> None:
             f"run {run} is not whole: {first.role} {first.object}",
             first.got,
             first.expected,
-            f"`mlops-ray verify` lists all {len(found.problems)} problems",
+            found.hint or f"`mlops-ray verify` lists all {len(found.problems)} problems",
         )
 
 

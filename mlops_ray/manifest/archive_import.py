@@ -30,6 +30,7 @@ __all__ = ["Imported", "import_run"]
 
 # Larger objects go through a file, so that memory stays bounded.
 _IN_MEMORY_BYTES: Final = 8 << 20
+_LOG: Final = "log.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +41,16 @@ class Imported:
         run_id: The run.
         n_objects: Objects that its export holds.
         was_there: Whether the store had the run already.
+        healed: What of a run that was there was damaged or missing, and is whole now: digests of
+            objects, and its log.
+        signatures: Beginnings of the ids of keys whose signatures are new here, or mended.
     """
 
     run_id: str
     n_objects: int
     was_there: bool
+    healed: tuple[str, ...] = ()
+    signatures: tuple[str, ...] = ()
 
 
 def import_run(path: Path, workspace: Workspace) -> Imported:
@@ -64,10 +70,15 @@ def import_run(path: Path, workspace: Workspace) -> Imported:
     workspace.prepare()
     with process_lock(lock), workspace.store.lease() as store:
         was_there = _is_there(RunRecord(workspace, envelope.run_id), source)
-        for name in source.names():
+        names = source.names()
+        checked = store.fresh()
+        broken = [name for name in names if was_there and not checked.is_whole(name)]
+        for name in names:
             _put(source, name, store)
-        _write_records(source, envelope, store)
-    return Imported(envelope.run_id, len(source.names()), was_there)
+        written = _write_records(source, envelope, store)
+    stems = sorted({file.partition(".")[0] for file in written if file != _LOG})
+    logs = [_LOG] if was_there and _LOG in written else []
+    return Imported(envelope.run_id, len(names), was_there, (*broken, *logs), tuple(stems))
 
 
 def _is_there(record: RunRecord, source: ExportedRun) -> bool:
@@ -87,12 +98,16 @@ def _is_there(record: RunRecord, source: ExportedRun) -> bool:
     return got == wanted
 
 
-def _write_records(source: ExportedRun, envelope: Envelope, store: ObjectStore) -> None:
+def _write_records(source: ExportedRun, envelope: Envelope, store: ObjectStore) -> list[str]:
+    """Write the records, the pointer last; returns the files that were missing or others."""
     folder = f"runs/{envelope.run_id}"
-    for file, data in source.signatures().items():
-        store.write_record(f"{folder}/signatures/{file}", data)
-    store.write_record(f"{folder}/log.jsonl", store.get(envelope.log))
+    records = {f"{folder}/signatures/{file}": data for file, data in source.signatures().items()}
+    records[f"{folder}/{_LOG}"] = store.get(envelope.log)
+    others = [key for key, data in records.items() if store.read_record(key) != data]
+    for key, data in records.items():
+        store.write_record(key, data)
     store.write_record(f"{folder}/{POINTER}", source.pointer() or b"")
+    return [key.rpartition("/")[2] for key in others]
 
 
 def _put(source: ExportedRun, name: str, store: ObjectStore) -> None:

@@ -85,10 +85,12 @@ class Listing:
     Attributes:
         pieces: Those with a name that an export can have, by that name.
         problems: Everything else.
+        is_repacked: Whether nothing but its form keeps a tar from being an export.
     """
 
     pieces: dict[str, Piece] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    is_repacked: bool = False
 
     def add(self, name: str, piece: Piece) -> None:
         """Take a file in, or name it as a problem."""
@@ -129,13 +131,15 @@ def list_folder(folder: Path) -> Listing:
 
 def list_tar(tar: Path) -> Listing:
     """The members of a tar; whatever `runs export` would have written otherwise is a problem."""
-    listing = Listing()
+    listing, flaws = Listing(), []
     with _opened(tar, may_be_link=True) as stream:
         for item in read_members(stream, os.fstat(stream.fileno()).st_size):
             if isinstance(item, Flaw):
+                flaws.append(item)
                 listing.refuse(item.name, "as `runs export` writes it", item.got)
             else:
                 listing.add(item.name, Piece(tar, item.size_bytes, item.offset, is_in_tar=True))
+    listing.is_repacked = bool(flaws) and all(flaw.is_form for flaw in flaws)
     return listing
 
 

@@ -28,7 +28,13 @@ if TYPE_CHECKING:
 __all__ = ["ExportedRun", "open_export"]
 
 _MAX_RECORD_BYTES: Final = 4 << 20  # Of a pointer or a signature.
-_WAY_OUT: Final = "name a run, or a folder or tar that `mlops-ray runs export` wrote"
+_WAY_OUT: Final = (
+    "name a run, or a folder or tar that `mlops-ray runs export` wrote; "
+    "unpack what another program packed, and name the folder"
+)
+_REPACKED: Final = (
+    "another program packed this tar; unpack it, `tar -xf {} -C FOLDER`, and name the folder"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,11 @@ class ExportedRun:
     def problems(self) -> list[Problem]:
         """What lies there and is no file of an export."""
         return self.listing.problems
+
+    @property
+    def hint(self) -> str:
+        """How to check what another program packed."""
+        return _REPACKED.format(self.path.name) if self.listing.is_repacked else ""
 
     def pointer(self) -> bytes | None:
         """The pointer's bytes."""

@@ -44,6 +44,10 @@ class RunSource(Protocol):
     def problems(self) -> Collection[Problem]:
         """What is wrong with the place itself, such as a link in a folder."""
 
+    @property
+    def hint(self) -> str:
+        """What to do about the place, where that is known; else empty."""
+
     def pointer(self) -> bytes | None:
         """The pointer's bytes; None where it is missing."""
 
@@ -73,6 +77,7 @@ class StoreSource:
 
     record: RunRecord
     problems: tuple[Problem, ...] = field(default=())
+    hint: str = ""
 
     @property
     def run_id(self) -> str:

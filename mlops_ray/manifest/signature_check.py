@@ -96,7 +96,8 @@ def _difference(signed: Signed, key: PublicKey, run: RunIdentity) -> str:
 
 def _lack(found: Sequence[SignatureCheck], trust: Trust) -> Problem:
     wanted = ", ".join(f"{key.name} ({file_stem(key.key_id)})" for key in trust.keys)
-    got = ", ".join(f"{'unknown' if s.is_ok else 'bad'} key {file_stem(s.key_id)}" for s in found)
+    kinds = {True: "one by the unknown key", False: "a wrong one by key"}
+    got = ", ".join(f"{kinds[s.is_ok]} {file_stem(s.key_id)}" for s in found)
     return Problem(
         "signatures",
         "signature",

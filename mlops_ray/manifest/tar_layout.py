@@ -25,6 +25,8 @@ _NAME: Final = slice(0, 100)
 _SIZE: Final = slice(124, 136)
 _TYPE: Final = slice(156, 157)
 _KINDS: Final = {b"1": "a hard link", b"2": "a symbolic link", b"5": "a folder"}
+# Folders, and the times and owners that pax writes apart.
+_FORMS: Final = frozenset({tarfile.DIRTYPE, tarfile.XHDTYPE, tarfile.XGLTYPE})
 _KINDS_OF_DEVICE: Final = dict.fromkeys((b"3", b"4", b"6"), "a device")
 
 
@@ -45,10 +47,17 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Flaw:
-    """A part of an archive that `header_of`, `padding_of` and `end_of` would not have written."""
+    """A part of an archive that `header_of`, `padding_of` and `end_of` would not have written.
+
+    Attributes:
+        name: Where it stands.
+        got: What stands there.
+        is_form: Whether other programs write plain files so, which may be right once unpacked.
+    """
 
     name: str
     got: str
+    is_form: bool = False
 
 
 def header_of(name: str, size_bytes: int) -> bytes:
@@ -101,8 +110,8 @@ def _member(stream: IO[bytes], header: bytes, member: Member) -> Iterator[Member
     # A name of 100 bytes and more would need a second header, which no file of ours has.
     is_plain = kind in {b"0", b"\0"} and len(member.name) < 100
     if not is_plain or header != header_of(member.name, member.size_bytes):
-        known = {**_KINDS, **_KINDS_OF_DEVICE}
-        yield Flaw(member.name, known.get(kind, "another header"))
+        got = {**_KINDS, **_KINDS_OF_DEVICE}.get(kind, "another header")
+        yield Flaw(member.name, got, is_form=is_plain or kind in _FORMS)
     if is_plain:
         stream.seek(member.offset + member.size_bytes)
         padding = padding_of(member.size_bytes)
@@ -114,7 +123,8 @@ def _member(stream: IO[bytes], header: bytes, member: Member) -> Iterator[Member
 def _flaws_of_end(stream: IO[bytes], at: int, total_bytes: int) -> Iterator[Flaw]:
     wanted = len(end_of(at))
     if total_bytes - at != wanted:
-        yield Flaw("end of archive", f"{total_bytes - at} bytes instead of {wanted}")
+        got = f"{total_bytes - at} bytes instead of {wanted}"
+        yield Flaw("end of archive", got, is_form=True)
         return
     stream.seek(at)
     if any(stream.read(wanted)):

@@ -64,6 +64,11 @@ class SignatureCheck:
     is_ok: bool
     signer: str | None
 
+    def __str__(self) -> str:
+        if not self.is_ok:
+            return "wrong"
+        return f"signed by {self.signer}" if self.signer else "not by a key you trust"
+
 
 @dataclass(slots=True)
 class Verification:
@@ -73,11 +78,16 @@ class Verification:
         n_objects: Objects looked at.
         problems: What is wrong, in the order of the manifest.
         signatures: The signatures found, by file name.
+        inputs_to_supply: Digests of inputs, by name, that are not kept with the run and so were not
+            checked.
+        hint: How to check the run all the same; empty where that is not known.
     """
 
     n_objects: int = 0
     problems: list[Problem] = field(default_factory=list)
     signatures: list[SignatureCheck] = field(default_factory=list)
+    inputs_to_supply: dict[str, str] = field(default_factory=dict)
+    hint: str = ""
 
     @property
     def is_ok(self) -> bool:
@@ -96,4 +106,6 @@ class Verification:
             "signatures": [
                 {"key_id": s.key_id, "ok": s.is_ok, "signer": s.signer} for s in self.signatures
             ],
+            "inputs_to_supply": self.inputs_to_supply,
+            "hint": self.hint or None,
         }

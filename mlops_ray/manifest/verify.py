@@ -15,6 +15,7 @@ from mlops_ray.manifest.envelope import Envelope
 from mlops_ray.manifest.exported_run import open_export
 from mlops_ray.manifest.named_objects import document_problems
 from mlops_ray.manifest.run_source import POINTER, StoreSource
+from mlops_ray.manifest.spec import Spec
 from mlops_ray.manifest.verification import Problem, Trust, Verification
 from mlops_ray.storage import hex_of
 
@@ -67,7 +68,7 @@ def verify_source(
         trust: Whom to trust for signatures.
         is_copied: Leave out the objects that are not documents; whoever copies them digests them.
     """
-    outcome = Verification(problems=[*source.problems])
+    outcome = Verification(problems=[*source.problems], hint=source.hint)
     name = _pointed(source, outcome)
     envelope = _envelope(source, name, outcome) if name else None
     if envelope is not None:
@@ -77,6 +78,7 @@ def verify_source(
             _check_strangers(source, name, envelope, outcome)
         damaged = frozenset(problem.object for problem in outcome.problems)
         outcome.problems += document_problems(source, envelope, damaged)
+        outcome.inputs_to_supply = _cited(source, envelope)
     _check_signatures(source, envelope, name, trust or Trust(), outcome)
     return outcome
 
@@ -176,6 +178,16 @@ def _check_strangers(
             outcome.problems.append(
                 Problem(stranger, "object", "listed in the envelope", "not listed")
             )
+
+
+def _cited(source: RunSource, envelope: Envelope) -> dict[str, str]:
+    """Inputs that were too large for the store; none where a problem tells that nobody knows."""
+    try:
+        spec = Spec.from_bytes(source.read(envelope.spec_id))
+    except (ManifestError, StoreError):
+        return {}
+    kept = {item.sha256 for item in envelope.objects}
+    return {file.name: file.sha256 for file in spec.data.inputs if file.sha256 not in kept}
 
 
 def _check_signatures(

@@ -37,7 +37,7 @@ SUCCESSES = {
     "runs logs latest": ("log", {"lines"}),
     "runs diff latest latest": ("diff", {"a", "b", "differs", "comparable", "reason"}),
     "runs export latest run.tar": ("export", {"run_id", "path", "objects", "inputs_to_supply"}),
-    "runs import exported.tar": ("import", {"run_id", "objects", "was_there"}),
+    "runs import exported.tar": ("import", {"run_id", "objects", "was_there", "healed"}),
     "runs sign latest --key key.pem": ("sign", {"run_id", "key_id"}),
     "plan pipeline.yaml": ("plan", {"spec_id", "stages"}),
     "verify latest": ("verify", {"ok", "objects", "problems", "signatures"}),

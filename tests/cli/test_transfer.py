@@ -50,7 +50,7 @@ def test_a_signed_run_travels_and_is_trusted_where_it_arrives(
 
     assert (offline.code, imported.code, again.code, arrived.code) == (0, 0, 0, 0)
     assert imported.line["run_id"] == run_id
-    assert "was there already" in again.stdout
+    assert "was there already; nothing changed" in again.stdout
     for line in (offline.line, arrived.line):
         assert line["ok"]
         # Other tests may have signed the same run; Ann's key is the one that was named.

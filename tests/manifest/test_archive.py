@@ -185,7 +185,7 @@ def test_importing_again_changes_nothing(signed, elsewhere, tmp_path: Path, form
 
     done = import_run(path, elsewhere)
 
-    assert done.was_there
+    assert (done.was_there, done.healed, done.signatures) == (True, (), ())
     assert content_of(elsewhere.store_root) == before
     assert verify_run(RunRecord(elsewhere, signed.run_id)).is_ok
 
@@ -194,13 +194,32 @@ def test_importing_again_mends_what_was_damaged(signed, elsewhere, tmp_path: Pat
     path = export_run(signed.record, tmp_path / "out.tar").path
     import_run(path, elsewhere)
     before = content_of(elsewhere.store_root)
-    for victim in elsewhere.store_root.glob("objects/??/*"):
+    record = RunRecord(elsewhere, signed.run_id)
+    victims = sorted(elsewhere.store_root.glob("objects/??/*"))
+    for number, victim in enumerate(victims):
         victim.chmod(0o644)
-        victim.write_bytes(b"")
+        victim.write_bytes(victim.read_bytes()[:-1] + b"?") if number % 2 else victim.unlink()
+    record.log_path.write_bytes(b"other")
+    done = import_run(path, elsewhere)
 
-    import_run(path, elsewhere)
-
+    assert done.was_there
+    assert done.healed == (*(f"sha256:{victim.name}" for victim in victims), "log.jsonl")
+    assert done.signatures == ()
     assert content_of(elsewhere.store_root) == before
+
+
+def test_importing_again_says_which_signature_is_new(small, elsewhere, ann, tmp_path: Path) -> None:
+    import_run(export_run(small.record, tmp_path / "out.tar").path, elsewhere)
+    key_id = sign_run(small.record, ann[0])
+    path = export_run(small.record, tmp_path / "signed.tar").path
+
+    done = import_run(path, elsewhere)
+
+    assert (done.was_there, done.healed, done.signatures) == (True, (), (key_id[:12],))
+    assert import_run(path, elsewhere).signatures == ()
+    victim = next((elsewhere.runs / small.run_id / "signatures").glob("*.dsse.json"))
+    victim.write_bytes(b"{}")
+    assert import_run(path, elsewhere).signatures == (key_id[:12],)
 
 
 def test_another_run_of_the_same_id_is_refused(small, elsewhere, tmp_path: Path) -> None:

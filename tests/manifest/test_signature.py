@@ -239,6 +239,7 @@ def test_only_a_key_that_was_named_vouches(signed, ann, bob) -> None:
         for keys in ((), (bob[1],), (bob[1], ann[1]))
     )
 
+    assert [str(s) for s in (nobody, signer)] == ["not by a key you trust", "signed by ann.pub.pem"]
     assert (nobody.is_ok, nobody.signer) == (True, None)
     assert (other.is_ok, other.signer) == (True, None)
     assert (signer.is_ok, signer.signer) == (True, "ann.pub.pem")
@@ -254,7 +255,7 @@ def test_a_required_signature_that_is_lacking_is_named(small, ann, bob) -> None:
     assert problems(verify_run(small.record, trust(bob[1], ann[1]))) == []
     for keys in ((), (bob[1],)):
         assert problems(verify_run(small.record, trust(*keys))) == [
-            ("signatures", f"unknown key {key_id[:12]}")
+            ("signatures", f"one by the unknown key {key_id[:12]}")
         ]
     sign_run(small.record, bob[0])
     assert problems(verify_run(small.record, trust(bob[1]))) == []
@@ -297,8 +298,10 @@ def test_a_signature_of_another_run_is_named(signed, other, ann) -> None:
     found = verify_run(signed.record, trust(ann[1]))
 
     assert problems(found)[0] == (path.name, f"a signature of run {other.run_id}")
-    assert problems(found)[1] == ("signatures", f"bad key {path.name[:12]}")
+    assert problems(found)[1] == ("signatures", f"a wrong one by key {path.name[:12]}")
     assert [s.signer for s in found.signatures] == [None]
+    # Ann is trusted: what is wrong is the signature alone.
+    assert [str(s) for s in found.signatures] == ["wrong"]
     path.write_bytes(whole)
     assert problems(verify_run(signed.record, trust(ann[1]))) == []
 

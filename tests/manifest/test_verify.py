@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from mlops_ray.errors import ManifestError, NotFoundError
+from mlops_ray.errors import DigestMismatchError, ManifestError, NotFoundError
 from mlops_ray.manifest import (
     Envelope,
     ObjectFacts,
@@ -25,8 +25,9 @@ from mlops_ray.manifest import (
     verify_export,
     verify_run,
 )
+from mlops_ray.manifest.archive_import import import_run
 from mlops_ray.manifest.tar_layout import end_of, header_of, padding_of, read_members
-from mlops_ray.storage import digest
+from mlops_ray.storage import digest, find_workspace
 
 Damage = Callable[[bytes], bytes]
 DAMAGES = {
@@ -492,9 +493,35 @@ def test_a_tar_of_another_hand_is_told_apart_by_its_headers(folder: Path, tmp_pa
         for name in ("objects", "run"):
             archive.add(folder / name, arcname=name)
 
-    found = {problem.got for problem in verify_export(other).problems}
+    found = verify_export(other)
 
-    assert found >= {"a folder", "another header"}
+    assert {problem.got for problem in found.problems} >= {"a folder", "another header"}
+    assert "tar -xf other.tar -C FOLDER" in found.hint
+    with pytest.raises(DigestMismatchError, match=r"tar -xf other\.tar"):
+        import_run(other, find_workspace(tmp_path, tmp_path / "elsewhere"))
+    (tmp_path / "unpacked").mkdir()
+    subprocess.run(["tar", "-xf", other, "-C", tmp_path / "unpacked"], check=True)  # noqa: S607
+    assert verify_export(tmp_path / "unpacked").is_ok
+    assert verify_export(tmp_path / "unpacked").hint == ""
+
+
+def test_nobody_is_told_to_unpack_a_tar_with_more_than_plain_files(tar: Path) -> None:
+    assert verify_export(tar).hint == ""
+    body = b"".join(header_of(n, len(d)) + d + padding_of(len(d)) for n, d in members(tar))
+    info = tarfile.TarInfo("run/evil")
+    info.type, info.linkname = tarfile.SYMTYPE, "/etc/passwd"
+    tar.write_bytes(body + info.tobuf(tarfile.GNU_FORMAT) + end_of(len(body) + 512))
+
+    assert verify_export(tar).hint == ""
+
+
+def test_inputs_that_are_not_kept_with_a_run_are_named_and_are_no_problem(
+    small, folder: Path, tar: Path
+) -> None:
+    for found in (verify_run(small.record), verify_export(folder), verify_export(tar)):
+        assert found.is_ok
+        assert found.inputs_to_supply == {"big.csv": "sha256:" + "0" * 64}
+        assert found.to_json()["inputs_to_supply"] == found.inputs_to_supply
 
 
 def test_a_header_that_promises_more_than_there_is_ends_the_reading(tar: Path) -> None:
