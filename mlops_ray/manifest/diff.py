@@ -1,8 +1,9 @@
 """Where two runs differ, each difference under the member it belongs to.
 
 What was asked (`data`, `code`, `environment`, `config`, `features`) is kept apart from what
-followed from it (`search`, `metrics`, `model`). Another seed is a difference of `config`: that
-other rows are then drawn into the test part is not called a difference of the data.
+followed from it (`search`, `metrics`, `model`). Which rows each part of the split holds, and the
+fitted state of the features, followed too, and stand beside the data and the features they are of:
+another seed differs in `config`, and in the `split` that it drew.
 """
 
 from __future__ import annotations

@@ -48,14 +48,9 @@ def _data(a: RunDocuments, b: RunDocuments) -> dict[str, Pair]:
     found = _pairs(_inputs(a), _inputs(b))
     if a.result is not None and b.result is not None:
         found |= _pairs(_table(a), _table(b))
-        # Other rows in a part follow from another declaration, unless the declarations are alike.
-        if is_split_alike(a.spec, b.spec):
-            parts = [
-                {f"split.{name}": part.membership for name, part in result.split.items()}
-                for result in (a.result, b.result)
-            ]
-            found |= _pairs(*parts)
-    return found if a.spec.data.columns.keys() == b.spec.data.columns.keys() else _of_shared(found)
+    if a.spec.data.columns.keys() == b.spec.data.columns.keys():
+        return found
+    return _of_shared(found, is_split_alike=is_split_alike(a.spec, b.spec))
 
 
 def _inputs(run: RunDocuments) -> dict[str, Any]:
@@ -65,11 +60,14 @@ def _inputs(run: RunDocuments) -> dict[str, Any]:
 
 
 def _table(run: RunDocuments) -> dict[str, Any]:
-    found = run.result.data if run.result else None
-    return {"fingerprint": found.fingerprint, "n_rows": found.n_rows} if found else {}
+    if run.result is None:
+        return {}
+    found = run.result.data
+    parts = {f"split.{name}": part.membership for name, part in run.result.split.items()}
+    return {"fingerprint": found.fingerprint, "n_rows": found.n_rows, **parts}
 
 
-def _of_shared(found: dict[str, Pair]) -> dict[str, Pair]:
+def _of_shared(found: dict[str, Pair], *, is_split_alike: bool) -> dict[str, Pair]:
     """A run reads the columns that its declarations name: other ones are no difference of data."""
     kept = {
         what: pair
@@ -77,8 +75,9 @@ def _of_shared(found: dict[str, Pair]) -> dict[str, Pair]:
         if not what.startswith("columns.") or None not in {pair.a, pair.b}
     }
     if not any(what.startswith("inputs.") for what in kept):
-        # Fingerprints of the same bytes, but of other columns.
-        return {w: p for w, p in kept.items() if not w.startswith(("fingerprint", "split."))}
+        # Fingerprints and memberships of the same bytes, but of other columns.
+        alike = ("fingerprint", "split.") if is_split_alike else ("fingerprint",)
+        return {w: p for w, p in kept.items() if not w.startswith(alike)}
     return kept
 
 
@@ -157,7 +156,7 @@ def _features(a: RunDocuments, b: RunDocuments) -> dict[str, Pair]:
     # Where a column came or went, the order of all columns says nothing more.
     if columns[0].keys() == columns[1].keys():
         found |= _pairs({"order": list(columns[0])}, {"order": list(columns[1])})
-    if a.result is not None and b.result is not None and is_split_alike(a.spec, b.spec):
+    if a.result is not None and b.result is not None:
         found |= _pairs(
             *({"state": run.outputs.get("features", {}).get("state")} for run in (a, b))
         )
@@ -168,9 +167,12 @@ def _search(a: RunDocuments, b: RunDocuments) -> dict[str, Pair]:
     found = _pairs(_outcome(a), _outcome(b))
     if a.trials is None or b.trials is None or a.trials == b.trials:
         return found
-    # How many trials of each run the other has not, or not at the same index.
+    # How many trials of each run the other has not, or not at the same index; where both lack as
+    # many, the digests of the tables say that they differ.
     mine, others = set(a.trials.items()), set(b.trials.items())
-    return found | {"unshared_trials": Pair(len(mine - others), len(others - mine))}
+    return found | _pairs(
+        {"unshared_trials": len(mine - others)}, {"unshared_trials": len(others - mine)}
+    )
 
 
 def _outcome(run: RunDocuments) -> dict[str, Any]:

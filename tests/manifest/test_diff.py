@@ -25,6 +25,8 @@ from mlops_ray.storage import digest, find_workspace
 GOLDEN = Path(__file__).parents[1] / "golden" / "manifests" / "1.0" / "sealed"
 ASKED = ("data", "code", "environment", "config", "features")
 OTHER = digest(b"other")
+PARTS = {"split.test", "split.train", "split.valid"}
+STATE = {"features": {"state"}}
 
 
 class Recorded:
@@ -145,7 +147,7 @@ def change_gate(run: Recorded) -> None:
     ("change", "wanted"),
     [
         (change_byte, {"data": {"inputs.breast_cancer.parquet", "fingerprint"}}),
-        (change_seed, {"config": {"seed"}}),
+        (change_seed, {"config": {"seed"}}),  # And what it drew: see below.
         (change_default, {"config": {"search.generation"}}),
         (change_space, {"config": {"search.space.max_depth.values"}}),
         (change_policy, {"config": {"environment.on_difference"}}),
@@ -162,9 +164,9 @@ def change_gate(run: Recorded) -> None:
 )
 def test_a_change_is_named_by_its_own_member_alone(change, wanted) -> None:
     found = difference(change)
-    followed = {"features": {"state"}} if change is change_byte else {}
+    followed = {change_byte: {"features": {"state"}}, change_seed: {"data": PARTS, **STATE}}
 
-    assert asked(found) == {**followed, **wanted}
+    assert asked(found) == {**followed.get(change, {}), **wanted}
 
 
 def test_runs_of_the_same_content_do_not_differ() -> None:
@@ -183,11 +185,40 @@ def test_another_seed_names_both_values_and_what_followed() -> None:
     assert content["differs"]["search"] == {
         "best.params.max_depth": {"a": 3, "b": 5},
         "trials": {"a": Recorded().result["search"]["trials"], "b": OTHER},
-        "unshared_trials": {"a": 1, "b": 1},
+    }
+    parts = {
+        f"split.{name}": part["membership"] for name, part in Recorded().result["split"].items()
+    }
+    assert content["differs"]["data"] == {
+        name: {"a": membership, "b": OTHER} for name, membership in parts.items()
     }
     assert content["differs"]["model"]["bundle"]["b"] == OTHER
     assert content["comparable"] is False
     assert "the test rows differ, because the split differs" in content["reason"]
+
+
+def test_trials_that_only_one_run_has_are_counted() -> None:
+    def more(run: Recorded) -> None:
+        run.result["search"]["trials"] = OTHER
+        run.trials["2"] = digest(b"2")
+
+    found = difference(more).to_json()["differs"]["search"]
+
+    assert set(found) == {"trials", "unshared_trials"}
+    assert found["unshared_trials"] == {"a": 0, "b": 1}
+
+
+def test_rows_of_another_column_are_no_other_rows_unless_the_split_is_another() -> None:
+    def both(run: Recorded) -> None:
+        add_feature(run)
+        change_seed(run)
+
+    assert asked(difference(add_feature)) == {"features": {"declared.worst area"}}
+    assert asked(difference(both)) == {
+        "data": PARTS,
+        "config": {"seed"},
+        "features": {"declared.worst area", "state"},
+    }
 
 
 def test_metrics_are_comparable_as_long_as_the_test_rows_are_the_same() -> None:
