@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from mlops_ray.cli.stdout import discard_stderr, write_stdout
-from mlops_ray.errors import InvalidConfigError, MlopsRayError
+from mlops_ray.errors import InvalidConfigError, MlopsRayError, Where
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -40,20 +40,30 @@ def emit_json(thing: str, content: dict[str, Any]) -> None:
 
 
 def error_content(error: MlopsRayError, code: str = "") -> dict[str, Any]:
-    """The content of ``mlops-ray/error/v1``; `problems` lists all mistakes of a config."""
+    """The content of ``mlops-ray/error/v1``; `problems` lists all mistakes of a config.
+
+    Example:
+        >>> error_content(MlopsRayError("torn", where=Where("p.yaml", 3)))["where"]
+        {'file': 'p.yaml', 'line': 3, 'column': None, 'key': None}
+    """
     content: dict[str, Any] = {
         "code": code or error.code,
         "message": str(error),
-        "where": error.where._asdict(),
+        "where": _place(error.where),
         "got": error.got,
         "wanted": error.wanted,
         "hint": error.hint,
     }
     if isinstance(error, InvalidConfigError):
         content["problems"] = [
-            {**problem._asdict(), "where": problem.where._asdict()} for problem in error.problems
+            {**problem._asdict(), "where": _place(problem.where)} for problem in error.problems
         ]
     return content
+
+
+def _place(where: Where) -> dict[str, str | int | None]:
+    """A place; null where a member does not apply."""
+    return {name: value or None for name, value in where._asdict().items()}
 
 
 def problems_text(n: int) -> str:

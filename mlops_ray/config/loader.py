@@ -43,16 +43,15 @@ class LoadedConfig:
 
     def origins(self) -> dict[str, str]:
         """Where each value came from: ``default``, ``file`` or ``cli``, by dotted key."""
-        resolved = self.config.model_dump(mode="json", by_alias=True)
-        return {".".join(map(str, path)): self._origin(path) for path in _leaves(resolved, ())}
+        leaves = _leaves(self.config, (), is_given=True)
+        return {
+            ".".join(map(str, path)): self._origin(path) if is_given else "default"
+            for path, is_given in leaves
+        }
 
     def _origin(self, path: _Path) -> str:
         prefixes = [".".join(map(str, path[:end])) for end in range(1, len(path) + 1)]
-        if self.document.overridden.intersection(prefixes):
-            return "cli"
-        # A short form such as `{impute: mean}` resolves to paths the file does not have.
-        short = any(isinstance(part, int) for part in path) or path[:2] == ("search", "space")
-        return "file" if path in self.document.places or short else "default"
+        return "cli" if self.document.overridden.intersection(prefixes) else "file"
 
 
 def load_config(
@@ -184,12 +183,20 @@ def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:  # noqa: ANN401 - 
         yield from _models_in(argument)
 
 
-def _leaves(value: Any, path: _Path) -> Iterator[_Path]:  # noqa: ANN401 - any JSON value
-    if isinstance(value, dict) and value:
+def _leaves(value: Any, path: _Path, *, is_given: bool) -> Iterator[tuple[_Path, bool]]:  # noqa: ANN401 - any value
+    """Paths of the plain values, and whether somebody gave them; a short form gives what it means.
+
+    Models remember which of their fields were given, so a default is told from an equal value.
+    """
+    if isinstance(value, BaseModel):
+        for name, field in type(value).model_fields.items():
+            is_set = is_given and name in value.model_fields_set
+            yield from _leaves(getattr(value, name), (*path, field.alias or name), is_given=is_set)
+    elif isinstance(value, dict) and value:
         for key, item in value.items():
-            yield from _leaves(item, (*path, key))
+            yield from _leaves(item, (*path, key), is_given=is_given)
     elif isinstance(value, list) and value:
         for index, item in enumerate(value):
-            yield from _leaves(item, (*path, index))
+            yield from _leaves(item, (*path, index), is_given=is_given)
     else:
-        yield path
+        yield path, is_given

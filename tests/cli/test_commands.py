@@ -187,6 +187,7 @@ def test_a_command_that_fails_says_what_and_the_way_out_on_both_channels(outcome
     assert done.line["schema"] == "mlops-ray/error/v1"
     assert set(done.line) - {"problems"} == ERROR_FIELDS
     assert set(done.line["where"]) == {"file", "line", "column", "key"}
+    assert not {0, ""} & set(done.line["where"].values())  # What does not apply is null.
     assert word in done.line["message"]
     assert done.line["hint"] or done.line["wanted"], done.line
     assert f"error: {done.line['message'].splitlines()[0]}" in done.stderr

@@ -1,5 +1,6 @@
 """`mlops_ray.config.loader`: every mistake at once, each with its place and its way out."""
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -142,6 +143,49 @@ def test_overrides_win_and_are_told_as_origin(tmp_path: Path) -> None:
     assert origins["search.trials"] == origins["model.params.max_bin"] == "cli"
     assert origins["name"] == "file"
     assert origins["search.generation"] == "default"
+
+
+def test_origins_inside_lists_and_short_forms_are_those_of_each_value(tmp_path: Path) -> None:
+    rare = "  - {columns: [city], steps: [{impute: {value: 0}}]}\nmodel:"
+    text = GOOD.replace("min_count: 3", "min_count: 1").replace("model:", rare)
+    loaded = _load(tmp_path, text)
+
+    origins = loaded.origins()
+
+    dumped = loaded.config.model_dump(mode="json", by_alias=True)
+    assert origins.keys() == set(_paths(dumped, ""))
+    given = {name for name, origin in origins.items() if origin == "file"}
+    wanted = {
+        "features.0.columns.0": True,
+        "features.0.steps.0.step": True,
+        "features.0.steps.0.strategy": True,
+        "features.0.steps.0.value": False,
+        "features.0.steps.1.step": True,
+        "features.1.steps.0.min_count": True,  # Though it is what the default would be.
+        "features.1.steps.0.max_categories": False,
+        "features.2.steps.0.value": True,
+        "gates.0.at_least": True,
+        "gates.0.at_most": False,
+        "data.source.path": True,
+        "data.source.format": False,
+        "serve.replicas.min": False,
+    }
+    assert {name: name in given for name in wanted} == wanted
+    overridden = load_config(tmp_path / "p.yaml", ["data.source=other.csv"]).origins()
+    assert overridden["data.source.path"] == "cli"
+    assert overridden["data.source.format"] == "default"
+
+
+def _paths(value: object, path: str) -> Iterator[str]:
+    items: Iterable[tuple[object, object]] = ()
+    if isinstance(value, dict):
+        items = value.items()
+    elif isinstance(value, list):
+        items = enumerate(value)
+    if not value or not isinstance(value, dict | list):
+        yield path
+    for key, item in items:
+        yield from _paths(item, f"{path}.{key}" if path else str(key))
 
 
 @pytest.mark.parametrize(
