@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import mlops_ray
+from mlops_ray.storage import digest_file
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
@@ -79,9 +80,12 @@ class Place:
         )
 
     def run(self, *arguments: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
-        process = self.start(*arguments, **variables)
-        out, err = process.communicate(timeout=_TIMEOUT_S)
-        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+        return _ended(self.start(*arguments, **variables))
+
+
+def _ended(process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
+    out, err = process.communicate(timeout=_TIMEOUT_S)
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
 @pytest.fixture(scope="module")
@@ -156,6 +160,48 @@ def test_chance_in_an_equal_environment_is_different_however_close(place):
     assert "first      stage search, trials: sha256:" in done.stderr
     assert "cause      stage search gave other bits from the same data, code, pack" in done.stderr
     assert "something in it is not deterministic" in done.stderr
+
+
+def test_supplied_data_of_which_a_row_or_a_byte_changed_are_refused_and_their_twin_is_identical(
+    place, tmp_path
+):
+    original = place.folder / "data" / "homes.parquet"
+    for name, mutate in {"twin": None, "row": _another_row, "byte": _another_byte}.items():
+        (tmp_path / name).mkdir()
+        copy = Path(shutil.copy(original, tmp_path / name))
+        if mutate is not None:
+            mutate(copy)
+            assert copy.read_bytes() != original.read_bytes()
+
+    started = {  # At once: the store's own copy would do, so a refusal shows what was looked at.
+        name: place.start(*REPRODUCE, "--data", tmp_path / name) for name in ("twin", "row", "byte")
+    }
+    done = {name: _ended(process) for name, process in started.items()}
+
+    assert _reproduced(done["twin"])["verdict"] == "IDENTICAL"
+    recorded = digest_file(original)
+    for name in ("row", "byte"):
+        refusal = json.loads(done[name].stdout)
+        assert (done[name].returncode, refusal["code"]) == (65, "source")
+        assert refusal["where"]["file"] == "homes.parquet"
+        assert refusal["got"] == digest_file(tmp_path / name / "homes.parquet")
+        assert refusal["wanted"] == recorded
+        assert "[1/8]" not in done[name].stderr  # Refused before anything was executed.
+
+
+def _another_row(path: Path) -> None:
+    table = pq.read_table(path)
+    areas = table["area"].to_pylist()
+    areas[7] += 1.0
+    at = table.column_names.index("area")
+    pq.write_table(table.set_column(at, "area", [areas]), path, row_group_size=70)
+
+
+def _another_byte(path: Path) -> None:
+    """The last letter of who wrote the file: a byte of it that no row is made of."""
+    data = path.read_bytes()
+    at = data.rindex(b"parquet-cpp-arrow")
+    path.write_bytes(data[:at] + b"P" + data[at + 1 :])
 
 
 def test_from_an_export_with_nothing_left_of_the_project_it_is_identical(place, tmp_path):
