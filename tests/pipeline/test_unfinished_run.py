@@ -6,6 +6,7 @@ import pytest
 
 from mlops_ray.errors import ManifestError, NotFoundError
 from mlops_ray.manifest import RunRecord
+from mlops_ray.pipeline.records import Records
 from mlops_ray.pipeline.run import Run
 from mlops_ray.pipeline.unfinished_run import find_ended_run, look_at
 from mlops_ray.storage import find_workspace
@@ -84,6 +85,26 @@ def test_whoever_wants_one_that_ended_is_told_how_far_it_is_and_how_it_goes_on(d
     assert f"`mlops-ray runs show {dead.run_id}`" in refused.value.hint
     with pytest.raises(NotFoundError):
         find_ended_run(dead.workspace, "1999")
+
+
+def test_every_command_that_needs_a_manifest_says_so(dead, tmp_path) -> None:
+    records = Records(tmp_path)
+    ways = [
+        lambda: records.run("latest"),
+        lambda: records.verify("latest"),
+        lambda: records.reproduce("latest"),
+        lambda: records.diff("latest", dead.run_id),
+        lambda: records.export_run("latest", tmp_path / "run.tar"),
+        lambda: records.sign_run("latest", tmp_path / "key.pem"),
+        lambda: records.register("latest"),
+    ]
+
+    for way in ways:
+        with pytest.raises(ManifestError, match=rf"after ingest, split.*`{COMMAND}` in the proj"):
+            way()
+
+    assert records.show("latest") == look_at(dead)
+    assert not (tmp_path / "run.tar").exists()
 
 
 def test_one_that_is_running_is_waited_for(dead) -> None:
