@@ -15,6 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from mlops_ray.cli import endpoint, models, monitor, plan, project, reproduce, run, runs, store
+from mlops_ray.cli.arguments import check_arguments
 from mlops_ray.cli.exit_codes import BUG, INTERRUPTED, IO_ERROR, OK, USAGE, exit_code
 from mlops_ray.cli.output import (
     emit_json,
@@ -23,6 +24,7 @@ from mlops_ray.cli.output import (
     say,
 )
 from mlops_ray.cli.stdout import OutputError, discard_stdout, open_streams, reserve_stdout
+from mlops_ray.config.secret_formats import redacted
 from mlops_ray.errors import MlopsRayError
 
 if TYPE_CHECKING:
@@ -109,6 +111,7 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 
 def _outcome() -> int:
     try:
+        check_arguments(sys.argv[1:])
         status = app(standalone_mode=False)
     except MlopsRayError as error:
         _report(error)
@@ -136,7 +139,7 @@ def _unforeseen(error: Exception) -> int:
     show = getattr(error, "format_message", None)
     if show is not None:  # A usage error of click.
         return _wrong_usage(show(), getattr(error, "ctx", None))
-    say("".join(traceback.format_exception(error)).rstrip())
+    say(redacted("".join(traceback.format_exception(error))).rstrip())
     say("this is a bug in mlops-ray; please report it with the lines above")
     _emit_error("bug", MlopsRayError(f"{type(error).__name__}: {error}", hint="please report it"))
     return BUG
@@ -148,13 +151,13 @@ def _wrong_usage(message: str, context: Any) -> int:  # noqa: ANN401 - click's c
         say(message)
         message = f"{command} needs a command"
     error = MlopsRayError(message.rstrip("."), hint=f"see `{command} --help`")
-    say(f"error: {error}")
+    say(f"error: {redacted(str(error))}")
     _emit_error("usage", error)
     return USAGE
 
 
 def _report(error: MlopsRayError) -> None:
-    for line in str(error).splitlines():
+    for line in redacted(str(error)).splitlines():
         say(f"error: {line}")
     _emit_error(error.code, error)
 

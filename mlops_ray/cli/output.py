@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from mlops_ray.cli.stdout import discard_stderr, write_stdout
+from mlops_ray.config.secret_formats import redacted
 from mlops_ray.errors import InvalidConfigError, MlopsRayError, Where
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def error_content(error: MlopsRayError, code: str = "") -> dict[str, Any]:
         content["problems"] = [
             {**problem._asdict(), "where": _place(problem.where)} for problem in error.problems
         ]
-    return content
+    return {name: _without_secrets(value) for name, value in content.items()}
 
 
 def _place(where: Where) -> dict[str, str | int | None]:
@@ -103,6 +104,14 @@ def show_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     for row in cells:
         line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         print(line.rstrip())  # noqa: T201 - the result of the command
+
+
+def _without_secrets(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    if isinstance(value, dict):
+        return {name: _without_secrets(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_without_secrets(item) for item in value]
+    return redacted(value) if isinstance(value, str) else value
 
 
 def _sayable(value: Any) -> Any:  # noqa: ANN401 - any JSON value

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from mlops_ray.config.consistency import contradictions
+from mlops_ray.config.declared_secrets import check_document, check_overrides
 from mlops_ray.config.model import PipelineConfig
+from mlops_ray.config.secret_formats import shown
 from mlops_ray.config.yaml_text import YamlDocument, read_yaml
 from mlops_ray.errors import ConfigProblem, InvalidConfigError
 
@@ -69,9 +71,13 @@ def load_config(
 
     Raises:
         InvalidConfigError: The file is YAML but not a valid pipeline; lists all mistakes.
-        ConfigError: The file cannot be read, or an override is malformed.
+        ConfigError: The file cannot be read, an override is malformed, or something that is
+            declared looks like a secret.
     """
-    document = read_yaml(path).overridden_by(overrides)
+    written = read_yaml(path)
+    check_overrides(overrides)
+    document = written.overridden_by(overrides)
+    check_document(document)
     try:
         config = PipelineConfig.model_validate(document.value)
     except ValidationError as error:
@@ -134,8 +140,7 @@ def _problem(detail: ErrorDetails, document: YamlDocument) -> ConfigProblem:
     if isinstance(got, date):
         hint = f'put it in quotes: "{got}"'
         return ConfigProblem("wrong value", f"the date {got}", _lowered(message), hint, where)
-    shown = repr(got) if isinstance(got, str | int | float | bool) else type(got).__name__
-    return ConfigProblem("wrong value", shown, _lowered(message), where=where)
+    return ConfigProblem("wrong value", shown(got), _lowered(message), where=where)
 
 
 def _lowered(message: str) -> str:

@@ -59,7 +59,8 @@ def _check_bounds(kind: Kind, values: list[Any]) -> None:
         raise ValueError(msg)
     wanted: tuple[type, ...] = (int,) if kind == "int" else (int, float)
     if any(isinstance(v, bool) or not isinstance(v, wanted) for v in values):
-        msg = f"{kind} needs two {'integers' if kind == 'int' else 'numbers'}, got {values}"
+        got = ", ".join(type(value).__name__ for value in values)
+        msg = f"{kind} needs two {'integers' if kind == 'int' else 'numbers'}, got {got}"
         raise ValueError(msg)
     low, high = values
     if not low <= high or not math.isfinite(high - low):

@@ -14,6 +14,7 @@ from ruamel.yaml import tokens as t
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from mlops_ray.config.secret_formats import redacted
 from mlops_ray.errors import ConfigError, Where
 
 if TYPE_CHECKING:
@@ -66,9 +67,10 @@ def parse_yaml(text: str, place: Where) -> tuple[Node | None, Any]:
         return node, _value(text, node, at)
     except MarkedYAMLError as error:
         where = at(error.problem_mark or error.context_mark)
-        raise ConfigError("not valid YAML", *_account(error, text, place), where) from error
+        # Its own text quotes lines of the file, in which a secret may stand.
+        raise ConfigError("not valid YAML", _problem(error), "", _hint(place), where) from None
     except YAMLError as error:
-        raise ConfigError("not valid YAML", *_account(error, text, place), place) from error
+        raise ConfigError("not valid YAML", _problem(error), "", _hint(place), place) from None
 
 
 def _at(place: Where, mark: StreamMark | None) -> Where:
@@ -77,11 +79,14 @@ def _at(place: Where, mark: StreamMark | None) -> Where:
     return place._replace(line=mark.line + 1, column=mark.column + 1)
 
 
-def _account(error: YAMLError, text: str, place: Where) -> tuple[str, str, str]:
-    if place.key:
-        return repr(text[:80]), "", "put the value in quotes, or close what is open"
+def _problem(error: YAMLError) -> str:
+    """What is wrong, without the values of a key that is there twice."""
     problem = getattr(error, "problem", None)
-    return str(problem or error).strip().splitlines()[0], "", ""
+    return redacted(str(problem or error).strip().splitlines()[0].partition(" with value ")[0])
+
+
+def _hint(place: Where) -> str:
+    return "put the value in quotes, or close what is open" if place.key else ""
 
 
 def _check_tokens(text: str, at: _Place) -> None:

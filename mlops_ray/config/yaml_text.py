@@ -107,7 +107,7 @@ def _override(value: dict[str, Any], text: str) -> str:
     *parents, last = key.split(".")
     if not sign or not last:
         raise ConfigError(
-            "--set needs KEY=VALUE", repr(text), "such as search.trials=5", where=Where("--set")
+            "--set needs KEY=VALUE", wanted="such as search.trials=5", where=Where("--set")
         )
     target = value
     for part in parents:

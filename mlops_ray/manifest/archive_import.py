@@ -16,6 +16,7 @@ from mlops_ray.errors import ConflictError, DigestMismatchError
 from mlops_ray.manifest.archive import raise_first_problem
 from mlops_ray.manifest.envelope import Envelope
 from mlops_ray.manifest.exported_run import ExportedRun, open_export
+from mlops_ray.manifest.import_check import check_import
 from mlops_ray.manifest.run_record import RunRecord
 from mlops_ray.manifest.run_source import POINTER
 from mlops_ray.manifest.verify import pointed_envelope, verify_source
@@ -62,10 +63,12 @@ def import_run(path: Path, workspace: Workspace) -> Imported:
         DigestMismatchError: Something in it is not what the manifest says; nothing is visible.
         ConflictError: The store has another run of this id, or one that is going on.
         StoreError: The store cannot be written.
+        ConfigError: The run seems to hold a secret; nothing is visible.
     """
     source = open_export(path)
     raise_first_problem(f"in {path.name}", verify_source(source))
     envelope = Envelope.from_bytes(source.read(pointed_envelope(source.pointer())))
+    check_import(source, envelope)
     lock = workspace.store_root / "locks" / f"import-{envelope.run_id}.lock"
     workspace.prepare()
     with process_lock(lock), workspace.store.lease() as store:

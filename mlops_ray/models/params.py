@@ -11,6 +11,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from mlops_ray.config.secret_formats import shown
 from mlops_ray.errors import ModelError
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ def _problems(family: str, known: Mapping[str, Parameter], name: str, value: obj
     if name not in known:
         return [f"{family} has no parameter {name!r}; {_way_out(known, name)}"]
     if not known[name].accepts(value):
-        return [f"{family} parameter {name!r} must be {known[name]}, got {value!r}"]
+        return [f"{family} parameter {name!r} must be {known[name]}, got {shown(value)}"]
     return []
 
 

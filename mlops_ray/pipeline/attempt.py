@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from mlops_ray.config.secret_formats import redacted
 from mlops_ray.errors import MlopsRayError
 from mlops_ray.manifest import ErrorFacts, Result, State
 from mlops_ray.pipeline.assemble import assemble
@@ -68,12 +69,12 @@ class Attempt:
         try:
             result = self._execute(frozen, objects, digests)
         except MlopsRayError as error:
-            facts = ErrorFacts(code=error.code, message=_without_paths(str(error)))
+            facts = ErrorFacts(code=error.code, message=_fit_for_record(str(error)))
             self._seal_failed(frozen, objects, facts, error)
             raise
         except Exception as error:
             # Not ours to interpret, but the record must say how the run ended.
-            message = _without_paths(f"{type(error).__name__}: {error}"[:500])
+            message = _fit_for_record(f"{type(error).__name__}: {error}")[:500]
             self._seal_failed(frozen, objects, ErrorFacts(code="bug", message=message), error)
             raise
         self._seal(frozen, objects, *_outcome(result))
@@ -144,9 +145,9 @@ class Attempt:
         fail_point("run.sealed")
 
 
-def _without_paths(message: str) -> str:
-    """A message fit for a record: of an absolute path only the name of the file is kept."""
-    return _ABSOLUTE_PATH.sub(lambda match: match[1], message)
+def _fit_for_record(message: str) -> str:
+    """A message fit for a record: no secret, and of an absolute path only the file's name."""
+    return _ABSOLUTE_PATH.sub(lambda match: match[1], redacted(message))
 
 
 def _outcome(result: Result) -> tuple[State, ErrorFacts | None]:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from mlops_ray.manifest import Spec, list_runs
 from mlops_ray.pipeline.capture import captured, facts_of
 from mlops_ray.pipeline.circumstances import Circumstances
-from mlops_ray.pipeline.declared_secrets import check_declared_secrets
 from mlops_ray.pipeline.freeze import Frozen, pin_inputs, spec_of
 from mlops_ray.pipeline.objects import ObjectList
 from mlops_ray.runtime.code_bundle import extracted
@@ -60,7 +59,6 @@ def begin(resolved: Resolved, store: ObjectStore, digests: DigestCache, root: Pa
         StoreError: The store cannot be written, or a file changed while it was copied.
         ConfigError: The code cannot be captured as it is.
     """
-    check_declared_secrets(resolved.loaded)
     objects = ObjectList(store)
     bundle = captured(root, resolved.loaded.config.code, store.root)
     objects.put("code archive", bundle.archive)

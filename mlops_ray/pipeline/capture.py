@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from mlops_ray.config.loader import load_config
 from mlops_ray.errors import ConfigError, Where
 from mlops_ray.manifest import CodeFacts
-from mlops_ray.pipeline.declared_secrets import check_declared_secrets
 from mlops_ray.runtime.code import ENGINE, ENGINE_FOLDER, CodeBundle
 from mlops_ray.runtime.code_bundle import extracted
 from mlops_ray.runtime.code_capture import capture
@@ -92,7 +91,6 @@ def bundle_to_start(
         loaded = load_config(Path(config), overrides)
     except ConfigError:
         return None  # Whoever loads it next reports all its mistakes, parameters included.
-    check_declared_secrets(loaded)
     root = project_root(Path(config).absolute().parent)
     workspace = find_workspace(root, store)
     bundle = _project(root, loaded.config.code, workspace.store_root)

@@ -134,6 +134,8 @@ class Pipeline:
         check_parameters(self.loaded)
         resolved = self._resolved()
         self._check_place(address, num_cpus)
+        if self.loaded.config.register_ is not None:
+            _ = self.records.registry  # One that cannot be used is refused before the work.
         placement = Placement(num_cpus, address, threshold_bytes(in_process_below_bytes))
         workspace = self.records.workspace
         workspace.prepare()

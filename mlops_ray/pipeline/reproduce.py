@@ -7,6 +7,7 @@ installed package only prepares it and compares. Nothing is registered or deploy
 from __future__ import annotations
 
 import json
+import os
 import sys
 import tempfile
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from mlops_ray.pipeline.recorded_inputs import place_inputs
 from mlops_ray.pipeline.replay import REQUEST_FILE, REQUEST_SCHEMA
 from mlops_ray.pipeline.replay_process import EnvironmentChoice, answer_of_child, import_path
 from mlops_ray.pipeline.verdict import DEFAULT_TOLERANCE, first_difference, verdict_of
+from mlops_ray.runtime.address import check_address
 from mlops_ray.runtime.code import CodeBundle
 from mlops_ray.runtime.code_bundle import extracted
 from mlops_ray.runtime.environment_difference import RecordedEnvironment, compare_environments
@@ -97,7 +99,11 @@ def reproduce(
         DigestMismatchError: An object of the run is missing or damaged; it is named.
         SourceError: An input is not in the store and not under `data`, or has other bytes.
         StoreError: The temporary folder cannot be written.
+        ClusterError: The cluster cannot be reached.
     """
+    target = address or os.environ.get("RAY_ADDRESS") or "local"
+    if target != "local":
+        check_address(target)
     recorded = _checked(run)
     with _scratch() as folder:
         store = ObjectStore(folder / "store")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
+from mlops_ray.config.declared_secrets import first_secret
 from mlops_ray.config.loader import nearest
 from mlops_ray.data.bundled import is_bundled
 from mlops_ray.data.contract import check_target_type
@@ -16,7 +17,7 @@ from mlops_ray.features.plan import FeatureSpec, resolve_features
 from mlops_ray.pipeline.snapshot import Snapshot, snapshot_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from mlops_ray.config.loader import LoadedConfig
@@ -76,6 +77,7 @@ def resolve(loaded: LoadedConfig, root: Path, store: ObjectStore) -> Resolved:
     Raises:
         SourceError: There are no files, or they cannot be read or disagree.
         ColumnError: A column is absent or has a type that its steps cannot take.
+        ConfigError: The name of a file or a column seems to hold a secret.
     """
     source = loaded.config.data.source.path
     if is_bundled(source):
@@ -95,7 +97,20 @@ def resolve(loaded: LoadedConfig, root: Path, store: ObjectStore) -> Resolved:
         raise
     used = {*special.values(), *(spec.column for spec in features)}
     kept = {name: dtype for name, dtype in schema.items() if name in used}
+    _check_recorded_names([file.name for file in files], kept)
     return Resolved(loaded, files, snapshot, kept, features)
+
+
+def _check_recorded_names(files: Iterable[str], columns: Iterable[str]) -> None:
+    found = first_secret({"file": list(files), "column": list(columns)})
+    if found is not None:
+        raise ConfigError(
+            f"the name of a {found[0][0]} of the input seems to hold a secret",
+            found[1],
+            "names that may be recorded",
+            f"rename the {found[0][0]}",
+            Where(key="data.source"),
+        )
 
 
 def _used(loaded: LoadedConfig, schema: Schema) -> list[str]:

@@ -127,8 +127,8 @@ def _path_of(location: str | Path) -> Path:
         return Path(location).absolute()
     try:
         url = make_url(location)
-    except ArgumentError as error:
-        raise ConfigError("not a registry", wanted="a path or an SQLAlchemy URL") from error
+    except (ArgumentError, ValueError):  # Whose text may quote a password.
+        raise ConfigError("not a registry", wanted="a path or an SQLAlchemy URL") from None
     if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
         raise ConfigError(
             "this kind of registry is not supported yet",

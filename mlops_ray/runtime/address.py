@@ -10,13 +10,15 @@ Source: M. Thomson and C. Benfield, "HTTP/2", RFC 9113, 2022, sections 3.4, 4.1 
 from __future__ import annotations
 
 import os
+import re
 import socket
 from typing import Final
 
 from mlops_ray.errors import ClusterError, ConfigError
 
-__all__ = ["check_address"]
+__all__ = ["check_address", "check_form"]
 
+_HOST: Final = re.compile(r"[A-Za-z0-9._-]+|\[?[0-9A-Fa-f:.]+(?:%[\w.-]+)?\]?")
 _TIMEOUT_S: Final = 5.0
 _EMPTY_SETTINGS: Final = bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
 _GREETING: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + _EMPTY_SETTINGS
@@ -34,11 +36,11 @@ def check_address(address: str, timeout_s: float = _TIMEOUT_S) -> None:
     Example:
         >>> check_address("http://127.0.0.1:8265")
         Traceback (most recent call last):
-        mlops_ray.errors.ConfigError: 'http://127.0.0.1:8265' is not a cluster's control store: ...
+        mlops_ray.errors.ConfigError: a URL is not the address of a cluster's control store: ...
     """
     if address == "auto":
         return
-    host, port = _parse(address)
+    host, port = check_form(address)
     try:
         with socket.create_connection((host, port), timeout_s) as connection:
             connection.settimeout(timeout_s)
@@ -49,16 +51,26 @@ def check_address(address: str, timeout_s: float = _TIMEOUT_S) -> None:
         raise _unreachable(address, "a server that does not speak Ray's protocol")
 
 
-def _parse(address: str) -> tuple[str, int]:
+def check_form(address: str) -> tuple[str, int]:
+    """Host and port of an address; one of another form may hold a password and is never repeated.
+
+    Raises:
+        ConfigError: It has not the form ``host:port``.
+
+    Example:
+        >>> check_form("[::1]:6379")
+        ('::1', 6379)
+    """
+    wanted = "host:port, such as 10.0.0.1:6379"
     if "://" in address:
         raise ConfigError(
-            f"{address!r} is not a cluster's control store",
-            wanted="host:port, such as 10.0.0.1:6379",
+            "a URL is not the address of a cluster's control store",
+            wanted=wanted,
             hint="for an http address, hand the work in with 'ray job submit'",
         )
     host, _, port = address.rpartition(":")
-    if not (host and port.isdecimal() and 0 < int(port) < 2**16):
-        raise ConfigError("a cluster's address has the form host:port", repr(address))
+    if not (_HOST.fullmatch(host) and port.isdecimal() and 0 < int(port) < 2**16):
+        raise ConfigError("a cluster's address has the form host:port", wanted=wanted)
     return host.strip("[]"), int(port)
 
 

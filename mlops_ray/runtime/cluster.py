@@ -29,7 +29,7 @@ import ray
 from ray.exceptions import RayError
 
 from mlops_ray.errors import ClusterError, ConfigError
-from mlops_ray.runtime.address import check_address
+from mlops_ray.runtime.address import check_address, check_form
 from mlops_ray.runtime.auth_token import token_variables
 from mlops_ray.runtime.code_bundle import build_code_bundle, import_paths
 from mlops_ray.runtime.ray_settings import WORKER_VARIABLES, scoped_environment, set_ray_defaults
@@ -167,6 +167,8 @@ def _before_installed(code: Path) -> str:
 
 
 def _join(address: str, num_cpus: int | None, code: Path | None, cleanup: ExitStack) -> None:
+    if address != "auto":
+        check_form(address)
     if num_cpus is not None:
         raise ConfigError(
             "the number of CPUs belongs to a cluster started here",
@@ -222,6 +224,8 @@ def _runtime_env(code: Path) -> dict[str, Any]:
 
 def _check_same_cluster(address: str | None) -> None:
     connected = ray.get_runtime_context().gcs_address
+    if address is not None and address not in {"auto", "local", connected}:
+        check_form(address)
     if address not in {None, "auto", connected}:
         raise ClusterError(
             "this process is connected to another cluster already",

@@ -6,8 +6,8 @@ import os
 import unicodedata
 from typing import TYPE_CHECKING, Final
 
+from mlops_ray.config.secret_scan import kinds_in_values, secrets_in
 from mlops_ray.errors import ConfigError, Where
-from mlops_ray.runtime.code_scan import secrets_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -73,8 +73,9 @@ def check_secrets(files: Mapping[str, bytes]) -> None:
     """Check that nothing in the project's files looks like a secret.
 
     Raises:
-        ConfigError: Something does; its place and kind are named, never the secret.
+        ConfigError: Something does, or a name; its place and kind are told, never the secret.
     """
+    _check_file_names(files)
     findings = secrets_in(files)
     if not findings:
         return
@@ -89,3 +90,14 @@ def check_secrets(files: Mapping[str, bytes]) -> None:
         "the line with `# pragma: allowlist secret`",
         Where(file=first.path, line=first.line),
     )
+
+
+def _check_file_names(paths: Iterable[str]) -> None:
+    kinds = kinds_in_values([("", path) for path in paths])
+    if kinds:
+        raise ConfigError(
+            "the name of a file of the project's code seems to hold a secret",
+            next(iter(kinds.values())),
+            "names that may be recorded",
+            "rename the file, or name its folder in code.exclude",
+        )

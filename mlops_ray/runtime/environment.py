@@ -18,6 +18,8 @@ import sysconfig
 from pathlib import Path
 from typing import Final
 
+from mlops_ray.config.secret_formats import redacted
+
 __all__ = [
     "behaviour_packages",
     "git_facts",
@@ -49,7 +51,7 @@ _LOCK_FILE: Final = "requirements.lock"
 _IMAGE_VARIABLE: Final = "MLOPS_RAY_IMAGE_DIGEST"
 _IMAGE_DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 # The part of a URL before its host, and what may follow a question mark: both can hold a password.
-_USER_INFO: Final = re.compile(r"(?<=://)[^/\s@]+@")
+_USER_INFO: Final = re.compile(r"(?<=://)[^/\s]+@")
 _QUERY: Final = re.compile(r"(?<=\S)\?[^\s#]*")
 
 
@@ -76,7 +78,8 @@ def platform_facts() -> dict[str, str]:
 def lock_list(root: Path) -> str:
     """All packages and versions, one a line: the project's lock file, else what is installed.
 
-    Passwords in URLs are cut out, and what is installed is named without its place.
+    Passwords in URLs are cut out, other secrets replaced by their kind, and what is installed is
+    named without its place.
 
     Args:
         root: The project root, in which a ``requirements.lock`` may lie.
@@ -84,7 +87,8 @@ def lock_list(root: Path) -> str:
     path = root / _LOCK_FILE
     if path.is_file():
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
-        return "".join(without_credentials(line) if "://" in line else line for line in lines)
+        clean = (without_credentials(line) if "://" in line else line for line in lines)
+        return redacted("".join(clean))
     found: dict[str, str] = {}
     for item in importlib.metadata.distributions(path=_installed()):
         # The first of a name on the path is the one that is imported.

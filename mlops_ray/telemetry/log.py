@@ -14,6 +14,8 @@ import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from mlops_ray.config.secret_formats import redacted
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -51,7 +53,8 @@ class RunLog:
         Args:
             event: What happened, as one stable word.
             level: As `logging` names it, lower case.
-            fields: JSON values; anything else is written as its text.
+            fields: JSON values; anything else is written as its text. What looks like a secret is
+                replaced by its kind.
         """
         if self._descriptor is None:
             return
@@ -59,7 +62,7 @@ class RunLog:
         values = {name: _json_value(value) for name, value in fields.items()}
         line = {"time": at, "level": level, "stage": self.stage, "event": event, **values}
         # ASCII alone: readers that split at U+2028 or fail at lone surrogates find neither.
-        os.write(self._descriptor, (json.dumps(line, default=str) + "\n").encode("ascii"))
+        os.write(self._descriptor, (json.dumps(line, default=_text) + "\n").encode("ascii"))
 
     def close(self) -> None:
         """Close the file; may be called twice."""
@@ -104,6 +107,16 @@ def quiet_ray_loggers(level: int = logging.ERROR) -> None:
         logging.getLogger(name).setLevel(level)
 
 
+def _text(value: object) -> str:
+    return redacted(str(value))
+
+
 def _json_value(value: Any) -> Any:  # noqa: ANN401 - any JSON value
-    """JSON has no NaN and no infinity, and a strict reader stops at one."""
+    """Without secrets; JSON has no NaN and no infinity, and a strict reader stops at one."""
+    if isinstance(value, str):
+        return redacted(value)
+    if isinstance(value, dict):
+        return {name: _json_value(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_json_value(item) for item in value]
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value

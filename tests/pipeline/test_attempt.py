@@ -3,7 +3,7 @@
 import pytest
 
 from mlops_ray.manifest import GateFacts
-from mlops_ray.pipeline.attempt import _shortfall, _without_paths
+from mlops_ray.pipeline.attempt import _shortfall, _fit_for_record
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ from mlops_ray.pipeline.attempt import _shortfall, _without_paths
     ],
 )
 def test_of_an_absolute_path_only_the_name_is_kept(message: str, kept: str) -> None:
-    assert _without_paths(message) == kept
+    assert _fit_for_record(message) == kept
 
 
 @pytest.mark.parametrize(
