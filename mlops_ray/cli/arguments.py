@@ -30,7 +30,7 @@ def check_arguments(arguments: Sequence[str]) -> None:
         mlops_ray.errors.ConfigError: --address: an argument seems to hold a secret: ...
     """
     for option, value in _values(arguments):
-        found = next(spans(value), None)
+        found = next(spans(value.lstrip("-")), None)
         if found is not None and option != _OVERRIDE:
             raise ConfigError(
                 "an argument seems to hold a secret",
@@ -47,7 +47,7 @@ def _values(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
     for argument in arguments:
         name, sign, value = argument.partition("=")
         is_option = argument.startswith("-")
-        if is_option and sign and not next(spans(name), None):
+        if is_option and sign and not next(spans(name.lstrip("-")), None):
             yield name, value
         else:
             yield "" if is_option else before, argument

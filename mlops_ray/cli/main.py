@@ -24,7 +24,6 @@ from mlops_ray.cli.output import (
     say,
 )
 from mlops_ray.cli.stdout import OutputError, discard_stdout, open_streams, reserve_stdout
-from mlops_ray.config.secret_formats import redacted
 from mlops_ray.errors import MlopsRayError
 
 if TYPE_CHECKING:
@@ -139,7 +138,7 @@ def _unforeseen(error: Exception) -> int:
     show = getattr(error, "format_message", None)
     if show is not None:  # A usage error of click.
         return _wrong_usage(show(), getattr(error, "ctx", None))
-    say(redacted("".join(traceback.format_exception(error))).rstrip())
+    say("".join(traceback.format_exception(error)).rstrip())
     say("this is a bug in mlops-ray; please report it with the lines above")
     _emit_error("bug", MlopsRayError(f"{type(error).__name__}: {error}", hint="please report it"))
     return BUG
@@ -151,13 +150,13 @@ def _wrong_usage(message: str, context: Any) -> int:  # noqa: ANN401 - click's c
         say(message)
         message = f"{command} needs a command"
     error = MlopsRayError(message.rstrip("."), hint=f"see `{command} --help`")
-    say(f"error: {redacted(str(error))}")
+    say(f"error: {error}")
     _emit_error("usage", error)
     return USAGE
 
 
 def _report(error: MlopsRayError) -> None:
-    for line in redacted(str(error)).splitlines():
+    for line in str(error).splitlines():
         say(f"error: {line}")
     _emit_error(error.code, error)
 

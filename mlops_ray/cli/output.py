@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from mlops_ray.cli.stdout import discard_stderr, write_stdout
-from mlops_ray.config.secret_formats import redacted
+from mlops_ray.config.secret_formats import redacted, spans
 from mlops_ray.errors import InvalidConfigError, MlopsRayError, Where
 
 if TYPE_CHECKING:
@@ -33,10 +33,13 @@ def is_json_wanted() -> bool:
 def emit_json(thing: str, content: dict[str, Any]) -> None:
     """Print the one JSON line of a command, ``{"schema": "mlops-ray/<thing>/v1", ...}``.
 
-    What JSON cannot say is null (a number that is not finite) or escaped (a name not in UTF-8).
+    What JSON cannot say is null (a number that is not finite) or escaped (a name not in UTF-8);
+    what looks like a secret is replaced by its kind.
     """
     tagged = _sayable({"schema": f"mlops-ray/{thing}/v1", **content})
     line = json.dumps(tagged, ensure_ascii=False, allow_nan=False)
+    if next(spans(line), None) is not None:
+        line = json.dumps(_without_secrets(tagged), ensure_ascii=False, allow_nan=False)
     write_stdout(line.encode() + b"\n")
 
 
@@ -59,7 +62,7 @@ def error_content(error: MlopsRayError, code: str = "") -> dict[str, Any]:
         content["problems"] = [
             {**problem._asdict(), "where": _place(problem.where)} for problem in error.problems
         ]
-    return {name: _without_secrets(value) for name, value in content.items()}
+    return content
 
 
 def _place(where: Where) -> dict[str, str | int | None]:
@@ -78,9 +81,9 @@ def problems_text(n: int) -> str:
 
 
 def say(text: str) -> None:
-    """Print a line for humans on stderr."""
+    """Print a line for humans on stderr; what looks like a secret is replaced by its kind."""
     try:
-        print(text, file=sys.stderr, flush=True)  # noqa: T201 - where humans are spoken to
+        print(redacted(text), file=sys.stderr, flush=True)  # noqa: T201 - where humans are spoken to
     except OSError:  # Nobody is left to be told.
         discard_stderr()
 
@@ -103,7 +106,7 @@ def show_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     widths = [max(len(row[i]) for row in cells) for i in range(len(header))]
     for row in cells:
         line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        print(line.rstrip())  # noqa: T201 - the result of the command
+        print(redacted(line.rstrip()))  # noqa: T201 - the result of the command
 
 
 def _without_secrets(value: Any) -> Any:  # noqa: ANN401 - any JSON value

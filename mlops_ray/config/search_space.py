@@ -7,6 +7,8 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
+from mlops_ray.config.secret_formats import shown
+
 __all__ = ["Dimension"]
 
 Kind = Literal["int", "uniform", "log_uniform", "choice"]
@@ -37,7 +39,7 @@ class Dimension(BaseModel):
         if isinstance(value, dict) and len(value) == 1 and "kind" not in value:
             ((kind, values),) = value.items()
             if kind not in _KINDS:
-                msg = f"unknown kind {kind!r}; known kinds: {', '.join(_KINDS)}"
+                msg = f"unknown kind {shown(kind)}; known kinds: {', '.join(_KINDS)}"
                 raise ValueError(msg)
             return {"kind": kind, "values": values}
         return value

@@ -136,6 +136,11 @@ def _path_of(location: str | Path) -> Path:
             "an SQLite file",
             "give a path, or sqlite:///relative.db, or sqlite:////absolute.db",
         )
+    if url.host or url.username or url.password:
+        raise ConfigError(
+            "the registry's URL has a host, a user or a password",
+            wanted="sqlite:///relative.db, or sqlite:////absolute.db",
+        )
     return Path(url.database).absolute()
 
 

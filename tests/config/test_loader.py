@@ -223,5 +223,7 @@ def test_a_bad_override_is_blamed_on_the_command_line(tmp_path: Path) -> None:
 
     with pytest.raises(ConfigError, match="KEY=VALUE"):
         _load(tmp_path, GOOD, "search.trials")
-    with pytest.raises(ConfigError, match=r"--set: search\.trials: not valid YAML: got expected the node"):
+    with pytest.raises(
+        ConfigError, match=r"--set: search\.trials: not valid YAML: got expected the node"
+    ):
         _load(tmp_path, GOOD, "search.trials=[")

@@ -305,6 +305,31 @@ def test_what_is_not_there_cannot_be_imported(elsewhere, tmp_path: Path) -> None
         import_run(tmp_path / "none.tar", elsewhere)
 
 
+@pytest.mark.parametrize("place", ["owner", "source", "code"])
+def test_a_run_with_a_secret_does_not_arrive(
+    small, elsewhere, tmp_path, monkeypatch, place
+) -> None:
+    """As a version made it that did not look; the twin is imported by all tests above."""
+    token = "hf_" + "a1" * 17
+    if place == "code":
+        monkeypatch.setitem(small.code, "own.py", f"Client('{token}')\n".encode())
+    elif place == "owner":
+        made = small.spec
+        named = {"owner": token}
+        monkeypatch.setattr(type(small), "spec", lambda _: made().model_copy(update=named))
+    small.seal(small.envelope(**({"source": token} if place == "source" else {})))
+    export = export_run(small.record, tmp_path / "run.tar").path
+
+    with pytest.raises(
+        ConfigError, match=r"the run seems to hold a secret.*Hugging Face"
+    ) as caught:
+        import_run(export, elsewhere)
+
+    assert token not in str(caught.value)
+    assert list_runs(elsewhere) == []
+    assert not list(elsewhere.store_root.rglob("objects/*/*"))
+
+
 def test_large_objects_of_a_tar_go_through_a_file(
     small, elsewhere, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from mlops_ray.manifest import GateFacts
-from mlops_ray.pipeline.attempt import _shortfall, _fit_for_record
+from mlops_ray.pipeline.attempt import _fit_for_record, _shortfall
 
 
 @pytest.mark.parametrize(

@@ -141,3 +141,19 @@ def test_a_header_without_rows_is_no_rows(resolved, tmp_path):
     with pytest.raises(SourceError, match="hold no rows: got 0 rows in 1") as caught:
         resolved()
     assert exit_code(caught.value) == 65
+
+
+def test_a_file_or_a_column_named_like_a_secret_is_refused(resolved, tmp_path):
+    token = "hf_" + "a1" * 17
+    assert resolved()
+    (tmp_path / "more").mkdir()
+    (tmp_path / f"more/{token}.csv").write_text((tmp_path / "rows.csv").read_text())
+
+    with pytest.raises(ConfigError, match=r"name of a file of the input.*Hugging Face") as caught:
+        resolved("rows.csv", "more")
+    assert token not in str(caught.value)
+
+    (tmp_path / "rows.csv").write_text(f"id,area,price,city,{token}\n1,2.5,3.5,Bern,a\n")
+    with pytest.raises(ConfigError, match=r"name of a column of the input.*Hugging Face") as caught:
+        resolved()
+    assert token not in str(caught.value)

@@ -25,6 +25,17 @@ def test_other_databases_are_refused(url):
         Database(url)
 
 
+@pytest.mark.parametrize("url", ["sqlite://me:{}@h/x.db", "x://me:{}@h/x", "x://me:{}@h:p/x"])
+def test_a_url_with_a_password_is_refused_without_repeating_it(url):
+    password = "hunter2" + "-Kq83ZmVx"
+
+    with pytest.raises(ConfigError) as caught:
+        Database(url.format(password))
+
+    assert password not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
 def test_newer_schema_asks_for_an_upgrade(tmp_path, registry, new_version):
     registry.register("a", **new_version("1"))
     connection = sqlite3.connect(tmp_path / "deep" / "registry.db")

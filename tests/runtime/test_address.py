@@ -36,6 +36,18 @@ def test_an_address_of_another_kind_points_to_job_submission(address):
         check_address(address)
 
 
+@pytest.mark.parametrize(
+    "address", ["ray://me:{}@head:10001", "me:{}@head:6379", "{}", "head:{}", "{}@[::1]:6379"]
+)
+def test_an_address_that_may_hold_a_password_is_not_repeated(address):
+    password = "hunter2" + "-Kq83ZmVx"
+
+    with pytest.raises(ConfigError, match=r"control store|host:port") as caught:
+        check_address(address.format(password))
+
+    assert password not in str(caught.value)
+
+
 def test_a_closed_port_is_named(listener):
     address = f"127.0.0.1:{listener.getsockname()[1]}"
     listener.close()

@@ -158,6 +158,17 @@ def test_a_secret_in_the_code_is_refused_by_place_and_kind_without_being_shown(p
     assert "environment" in text
 
 
+def test_the_name_of_a_file_is_no_place_for_a_secret_either(project):
+    token = "hf_" + "a1" * 17
+    write(project, f"{token}.py")
+
+    with pytest.raises(ConfigError, match=r"name of a file.*Hugging Face Token") as caught:
+        capture(project)
+
+    assert token not in str(caught.value)
+    assert own(capture(project, exclude=["hf_*"])) == []
+
+
 def test_the_ways_out_of_a_finding_lead_out(project):
     write(project, "a.py")
     secret = f'password = "{PASSWORD}"'

@@ -91,6 +91,13 @@ def test_the_list_of_packages_is_the_lock_file_of_the_project_without_its_passwo
     assert found == "--index-url https://example.org/simple\n" + lock
 
 
+def test_a_secret_in_a_comment_of_the_lock_file_is_replaced_by_its_kind(tmp_path):
+    token = "hf_" + "a1" * 17
+    (tmp_path / "requirements.lock").write_text(f"# {token} opens the mirror\nnumpy==2.4.6\n")
+
+    assert lock_list(tmp_path) == "# <Hugging Face Token> opens the mirror\nnumpy==2.4.6\n"
+
+
 def test_without_a_lock_file_it_is_what_is_installed(tmp_path):
     lines = lock_list(tmp_path).splitlines()
 
@@ -105,6 +112,7 @@ def test_without_a_lock_file_it_is_what_is_installed(tmp_path):
     [
         ("https://user:secret@host/x?sig=secret", "https://host/x"),
         ("s3://key@bucket/a/b", "s3://bucket/a/b"),
+        ("https://user:se@cret@host/x", "https://host/x"),
         ("data/part-?.csv", "data/part-?.csv"),
         ("sklearn:breast_cancer", "sklearn:breast_cancer"),
     ],

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from mlops_ray.manifest import list_runs
+from mlops_ray.manifest.archive import export_run
 from mlops_ray.runtime.code import CodeBundle, code_files
 from mlops_ray.runtime.code_bundle import extracted
 from mlops_ray.runtime.relaunch import bundle_command, bundle_environment
-from mlops_ray.storage import ObjectStore
+from mlops_ray.storage import ObjectStore, find_workspace
 
 REPOSITORY = Path(__file__).parents[2]
 CONFIG = """
@@ -185,27 +187,35 @@ def test_a_planted_secret_is_found_in_no_file_no_log_and_no_runtime_env(checkout
     secret = "hunter2" + "-Kq83ZmVx"
     (checkout / ".env").write_text(f"SHOP_PASSWORD={secret}\n")
     (checkout / "tls.key").write_text(secret)
+    lock = f"--index-url https://me:{secret}@mirror/simple\n# {secret}\nmarked-package==1.0\n"
+    (checkout / "requirements.lock").write_text(lock)
+    (checkout / "own.py").write_text("X = 'marked-code'\n")
     with_secret = {"SHOP_PASSWORD": secret, "RAY_TMPDIR": str(sessions)}
 
     running = start(checkout, "--num-cpus", "1", **with_secret)
     stdout, stderr = running.communicate(timeout=240)
 
     assert running.returncode == 0, stderr
-    places = [checkout / ".mlops_ray", sessions]
-    holders = [path for place in places for path in _files(place) if secret.encode() in _read(path)]
-    assert holders == []
+    workspace = find_workspace(checkout)
+    (record,) = list_runs(workspace)
+    export = export_run(record, checkout / "run.tar").path
+    places = [*_files(checkout / ".mlops_ray"), *_files(sessions), export]
+    assert [path for path in places if secret.encode() in _read(path)] == []
     assert secret not in stdout + stderr
-    # What is there is found: in the store the name of the module, in Ray's logs Ray's own.
-    assert [path for path in _files(places[0]) if b"own.py" in _read(path)]
+    # What is there is found: in store and export the marks beside the secrets, in Ray's logs Ray's.
+    for mark in (b"marked-code", b"marked-package"):
+        assert len([path for path in places if mark in _read(path)]) >= 2
+        assert mark in _read(export)
     assert [path for path in _files(sessions) if b"raylet" in _read(path)]
 
 
 @pytest.mark.parametrize(
     ("place", "arguments"),
     [
-        ("own.py:2 (Secret Keyword)", []),
+        ("own.py:2 (OpenAI Token)", []),
         ("pipeline.yaml:6:4: data.notes.password", []),
         ("--set: owner", ["--set", "owner=https://shop:{secret}@host/people"]),
+        ("--address", ["--address", "ray://shop:{secret}@head:10001"]),
     ],
 )
 def test_a_secret_in_code_config_or_url_refuses_the_run_before_anything_is_written(
@@ -213,7 +223,8 @@ def test_a_secret_in_code_config_or_url_refuses_the_run_before_anything_is_writt
 ):
     secret = "hunter2" + "-Kq83ZmVx"
     if place.startswith("own.py"):
-        (checkout / "own.py").write_text(f'X = 1\npassword = "{secret}"\n')
+        secret = "sk-" + "Kq83ZmVx" * 3
+        (checkout / "own.py").write_text(f"X = 1\nclient = Client('{secret}')\n")
     elif place.startswith("pipeline.yaml"):
         notes = CONFIG.replace(
             "key: [row]}", f'key: [row],\n  notes: {{\n   password: "{secret}"}}}}'
@@ -238,7 +249,7 @@ def test_a_source_whose_url_holds_a_password_is_refused_without_repeating_it(che
     stdout, stderr = running.communicate(timeout=60)
 
     assert running.returncode == 2
-    assert "cannot be read by 'https'" in stderr
+    assert "--set: data.source: the pipeline file seems to hold a secret" in stderr
     assert secret not in stdout + stderr
 
 

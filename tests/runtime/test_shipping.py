@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from mlops_ray.errors import ConfigError
+from mlops_ray.runtime.cluster import _runtime_env
 from mlops_ray.runtime.code import CodeBundle, code_files
 from mlops_ray.runtime.code_bundle import extracted
+from mlops_ray.runtime.ray_settings import WORKER_VARIABLES
 from mlops_ray.runtime.shipping import shipped_code
 
 HEAD = Path(__file__).parents[2] / "cluster/head"
@@ -134,3 +136,15 @@ def test_a_single_file_of_data_is_refused_where_it_cannot_travel(code):
     assert shipped_code(code, {})["working_dir"] == str(code)
     with pytest.raises(ConfigError, match=r"words\.txt.*move it into a folder"):
         shipped_code(code, {"working_dir": "gcs://x.zip"})
+
+
+def test_the_runtime_env_holds_no_variable_of_the_program_or_of_its_job(code, monkeypatch):
+    secret = "hunter2" + "-Kq83ZmVx"
+    job = {"runtime_env": {"env_vars": {"JOB_PASSWORD": secret}}}
+    monkeypatch.setenv("SHOP_PASSWORD", secret)
+    monkeypatch.setenv("RAY_JOB_CONFIG_JSON_ENV_VAR", json.dumps(job))
+
+    env = _runtime_env(code)
+
+    assert env["env_vars"] == dict(WORKER_VARIABLES)
+    assert secret not in json.dumps(env)

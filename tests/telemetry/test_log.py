@@ -26,6 +26,21 @@ def test_an_event_is_one_line_even_with_newlines_in_it(path):
     assert line["time"].endswith("+00:00")
 
 
+def test_a_secret_reaches_no_line(path, monkeypatch):
+    password, token = "correct" + "-horse-7", "hf_" + "a1" * 17
+    monkeypatch.setenv("SHOP_PASSWORD", password)
+    with RunLog(path) as log:
+        log.write("note", text=f"no answer: {password}", more={"seen": [token, 3]})
+        log.write("note", error=ValueError(f"bad {token}"))
+        RunLogHandler(log).emit(logging.LogRecord("x", 40, "x.py", 1, "%s", (token,), None))
+
+    first, second, third = lines_of(path)
+    assert first["text"] == "no answer: <value of SHOP_PASSWORD>"
+    assert first["more"] == {"seen": ["<Hugging Face Token>", 3]}
+    assert second["error"] == "bad <Hugging Face Token>"
+    assert third["text"] == "<Hugging Face Token>"
+
+
 def test_a_line_is_on_disk_before_the_log_is_closed(path):
     log = RunLog(path)
     log.write("started")
