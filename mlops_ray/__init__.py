@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mlops_ray.pipeline.init_project import init_project
     from mlops_ray.pipeline.pipeline import Pipeline
     from mlops_ray.pipeline.project import Project
+    from mlops_ray.pipeline.recorded_image import ContainerImage
     from mlops_ray.pipeline.records import Records
     from mlops_ray.pipeline.run import Run
     from mlops_ray.pipeline.serving import Endpoint
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from mlops_ray.telemetry.progress import terminal_progress
 
 __all__ = [
+    "ContainerImage",
     "Endpoint",
     "GateError",
     "MlopsRayError",
@@ -46,6 +48,7 @@ __all__ = [
 ]
 
 _HOME = {
+    "ContainerImage": "mlops_ray.pipeline.recorded_image",
     "Endpoint": "mlops_ray.pipeline.serving",
     "GateError": "mlops_ray.errors",
     "MlopsRayError": "mlops_ray.errors",

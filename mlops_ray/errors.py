@@ -22,6 +22,7 @@ MlopsRayError
     ServeError
         PortInUseError
     ClusterError
+    ContainerError
     MonitorError
     BusyError
 
@@ -43,6 +44,7 @@ __all__ = [
     "ConfigError",
     "ConfigProblem",
     "ConflictError",
+    "ContainerError",
     "DataError",
     "DigestMismatchError",
     "GateError",
@@ -280,6 +282,12 @@ class ClusterError(MlopsRayError):
     """A Ray cluster cannot be started or joined."""
 
     code = "cluster"
+
+
+class ContainerError(MlopsRayError):
+    """A container engine is not there, or does not work."""
+
+    code = "container"
 
 
 class MonitorError(MlopsRayError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -11,6 +11,7 @@ import mlops_ray
 from mlops_ray.cli.exit_codes import LOOKED_AND_FOUND, OK
 from mlops_ray.cli.options import Address, AsJson, NumCpus, RunName, StoreOption
 from mlops_ray.cli.output import emit_json, say
+from mlops_ray.errors import ConfigError
 
 __all__ = ["reproduce"]
 
@@ -20,7 +21,22 @@ class _Environment(StrEnum):
     BUILD = "build"
 
 
-def reproduce(
+def _environment(
+    environment: _Environment, image: str | None, *, may_differ: bool
+) -> Literal["current", "build"] | mlops_ray.ContainerImage:
+    if image is None and not may_differ:
+        return environment.value
+    if image is None or environment is _Environment.BUILD:
+        raise ConfigError(
+            "these options say two things about the environment"
+            if image
+            else "--other-image says nothing without an image",
+            wanted="--env build, or --image REF with or without --other-image",
+        )
+    return mlops_ray.ContainerImage(image, may_differ)
+
+
+def reproduce(  # noqa: PLR0913, PLR0917 - one parameter an option
     run: RunName,
     data: Annotated[
         str | None,
@@ -32,6 +48,17 @@ def reproduce(
         _Environment,
         typer.Option("--env", help="This environment, or one built from the recorded lock."),
     ] = _Environment.CURRENT,
+    image: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REF",
+            help="Container image to execute it in: `recorded`, or a name. Needs podman or docker.",
+        ),
+    ] = None,
+    other_image: Annotated[
+        bool,
+        typer.Option("--other-image", help="The image may have another digest than the recorded."),
+    ] = False,
     tolerance: Annotated[
         float | None,
         typer.Option(
@@ -51,12 +78,13 @@ def reproduce(
 
     Ends with 0 for IDENTICAL and EQUIVALENT, 4 for DIFFERENT or a damaged record.
     """
-    if environment is _Environment.BUILD:
+    chosen = _environment(environment, image, may_differ=other_image)
+    if chosen == "build":
         say("building the recorded environment with pip; this takes minutes")
     found = mlops_ray.Records(store=store).reproduce(
         run,
         data=data,
-        environment=environment.value,
+        environment=chosen,
         tolerance=tolerance,
         num_cpus=num_cpus,
         address=address,

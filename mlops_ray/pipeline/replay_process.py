@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from mlops_ray.errors import ManifestError, MlopsRayError
@@ -12,52 +14,71 @@ from mlops_ray.pipeline.replay import ANSWER_FILE, ANSWER_SCHEMA
 from mlops_ray.runtime.code_bundle import import_paths
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["EnvironmentChoice", "answer_of_child", "import_path"]
+__all__ = ["EnvironmentName", "Interpreter", "answer_of_child", "local_interpreter"]
 
-EnvironmentChoice: TypeAlias = Literal["current", "build"]
+EnvironmentName: TypeAlias = Literal["current", "build"]
 _ENDED_WITHIN_S: Final = 30.0
 _STDERR: Final = 2  # The number, since what a notebook puts in its place has none.
 
 
-def import_path(code: Path, environment: EnvironmentChoice) -> list[str]:
-    """The recorded code first; what else is on the path belongs to the current environment."""
-    kept = os.environ.get("PYTHONPATH") if environment == "current" else None
-    return [*import_paths(code), *([kept] if kept else [])]
+@dataclass(frozen=True, slots=True)
+class Interpreter:
+    """What executes recorded code.
+
+    Attributes:
+        command: That starts Python, with the recorded code first on its path.
+        environment: Of that command.
+        afterwards: Command that ends what is left where the first had to be killed.
+    """
+
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+    afterwards: tuple[str, ...] = ()
 
 
-def answer_of_child(python: Path, folder: Path, paths: Sequence[str]) -> dict[str, Any]:
+def local_interpreter(python: Path, code: Path, environment: EnvironmentName) -> Interpreter:
+    """A Python of this machine, without the settings that this user has for this package.
+
+    Args:
+        python: Its program.
+        code: The recorded code, which is found first.
+        environment: What else is on the path belongs to the current one.
+    """
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("MLOPS_RAY_")}
+    behind = kept.get("PYTHONPATH") if environment == "current" else None
+    paths = [*import_paths(code), *([behind] if behind else [])]
+    return Interpreter((str(python),), {**kept, "PYTHONPATH": os.pathsep.join(paths)})
+
+
+def answer_of_child(interpreter: Interpreter, folder: Path) -> dict[str, Any]:
     """Run the recorded code in a process of its own; returns its answer.
 
     Args:
-        python: Interpreter.
+        interpreter: That executes it.
         folder: Holds the request, and then the answer.
-        paths: From `import_path`.
 
     Raises:
         ManifestError: The recorded code gave no answer, or the run fails.
     """
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("MLOPS_RAY_")}
-    environment = {**kept, "PYTHONPATH": os.pathsep.join(paths)}
-    command = [str(python), "-P", "-m", "mlops_ray.pipeline.replay", str(folder)]
     process = subprocess.Popen(  # noqa: S603 - our own arguments
-        command,
+        [*interpreter.command, "-P", "-m", "mlops_ray.pipeline.replay", str(folder)],
         cwd=folder,
-        env=environment,
+        env=dict(interpreter.environment),
         stdin=subprocess.DEVNULL,
         stdout=_STDERR,  # Our stdout belongs to results.
     )
     try:
         status = process.wait()
     except BaseException:
-        _end(process)
+        _end(process, interpreter)
         raise
     return _answered(folder / ANSWER_FILE, status)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _end(process: subprocess.Popen[bytes], interpreter: Interpreter) -> None:
     """Let the child close its cluster, as after Ctrl-C; kill it where it does not."""
     process.terminate()
     try:
@@ -65,6 +86,15 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     except BaseException:
         process.kill()
         process.wait()
+        if interpreter.afterwards:
+            with suppress(OSError, subprocess.TimeoutExpired):  # It has done what it could.
+                subprocess.run(  # noqa: S603 - our own arguments
+                    interpreter.afterwards,
+                    env=dict(interpreter.environment),
+                    stdout=_STDERR,
+                    timeout=_ENDED_WITHIN_S,
+                    check=False,
+                )
         raise
 
 

@@ -13,14 +13,20 @@ import tempfile
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from mlops_ray.errors import DigestMismatchError, ManifestError, StoreError
+from mlops_ray.errors import ConfigError, DigestMismatchError, ManifestError, StoreError
 from mlops_ray.manifest import Result, verify_run
 from mlops_ray.pipeline.recorded_environment import build_environment
+from mlops_ray.pipeline.recorded_image import ContainerImage, image_interpreter
 from mlops_ray.pipeline.recorded_inputs import place_inputs
 from mlops_ray.pipeline.replay import REQUEST_FILE, REQUEST_SCHEMA
-from mlops_ray.pipeline.replay_process import EnvironmentChoice, answer_of_child, import_path
+from mlops_ray.pipeline.replay_process import (
+    EnvironmentName,
+    Interpreter,
+    answer_of_child,
+    local_interpreter,
+)
 from mlops_ray.pipeline.verdict import DEFAULT_TOLERANCE, first_difference, verdict_of
 from mlops_ray.runtime.address import check_address
 from mlops_ray.runtime.code import CodeBundle
@@ -37,6 +43,7 @@ if TYPE_CHECKING:
 
 __all__ = ["EnvironmentChoice", "Reproduction", "reproduce"]
 
+EnvironmentChoice: TypeAlias = EnvironmentName | ContainerImage
 _ENTRY = "mlops_ray/pipeline/replay.py"
 
 
@@ -88,7 +95,8 @@ def reproduce(
     Args:
         run: A run with a result.
         data: Where large inputs lie that the store has no copy of; each is checked.
-        environment: ``current``, or ``build`` for one made from the run's recorded lock.
+        environment: ``current``, ``build`` for one made from the run's recorded lock, or a
+            container image.
         num_cpus: CPUs of the local cluster; all by default.
         address: Cluster to join; else a local one.
         in_process_below_bytes: Inputs smaller than this are read without Ray Data.
@@ -100,31 +108,50 @@ def reproduce(
         SourceError: An input is not in the store and not under `data`, or has other bytes.
         StoreError: The temporary folder cannot be written.
         ClusterError: The cluster cannot be reached.
+        ConfigError: A container image cannot be taken for this run.
+        ContainerError: There is no container engine, or it does not work.
     """
     target = address or os.environ.get("RAY_ADDRESS") or "local"
     if target != "local":
         check_address(target)
     recorded = _checked(run)
+    if isinstance(environment, ContainerImage) and address is not None:
+        raise ConfigError(
+            "a container without a network cannot join a cluster",
+            address,
+            hint="leave out --address, or --image",
+        )
     with _scratch() as folder:
         store = ObjectStore(folder / "store")
         code = _code(run, store)
+        inputs = place_inputs(run.spec, run.record.workspace.store, store, data)
+        interpreter = _interpreter(run, environment, folder, code, inputs)
         request = {
             "schema": REQUEST_SCHEMA,
             "store": str(store.root),
             "code": str(code),
             "spec_id": store.put(run.record.workspace.store.get(run.spec_id)),
-            "inputs": place_inputs(run.spec, run.record.workspace.store, store, data),
+            "inputs": inputs,
             "num_cpus": num_cpus,
             "address": address,
             "in_process_below_bytes": in_process_below_bytes,
         }
         (folder / REQUEST_FILE).write_text(json.dumps(request), encoding="utf-8")
-        python = Path(sys.executable)
-        if environment == "build":
-            python = build_environment(run, folder / "environment")
-        answer = answer_of_child(python, folder, import_path(code, environment))
+        answer = answer_of_child(interpreter, folder)
         again = Result.from_bytes(store.get(answer["result_id"]))
     return _compared(run, recorded, again, answer, tolerance)
+
+
+def _interpreter(
+    run: Run, environment: EnvironmentChoice, folder: Path, code: Path, inputs: dict[str, str]
+) -> Interpreter:
+    if isinstance(environment, ContainerImage):
+        recorded = run.envelope.image_digest
+        return image_interpreter(environment, recorded, code, folder, inputs.values())
+    python = Path(sys.executable)
+    if environment == "build":
+        python = build_environment(run, folder / "environment")
+    return local_interpreter(python, code, environment)
 
 
 @contextmanager

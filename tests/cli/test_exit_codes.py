@@ -22,7 +22,7 @@ CODES = {
         errors.ModelError,
         errors.MonitorError,
     ],
-    69: [errors.ClusterError, errors.ServeError],
+    69: [errors.ClusterError, errors.ContainerError, errors.ServeError],
     74: [errors.StoreError, errors.RegistryError],
     75: [errors.BusyError],
     77: [errors.NotPermittedError, errors.UnstableModelError],

@@ -1,6 +1,7 @@
 """`mlops_ray.pipeline.reproduce`: what it refuses before anything is executed."""
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -8,10 +9,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from mlops_ray.errors import DigestMismatchError, ManifestError, StoreError
+from mlops_ray.errors import ConfigError, DigestMismatchError, ManifestError, StoreError
 from mlops_ray.manifest import ObjectFacts, new_run
 from mlops_ray.pipeline import replay_process
 from mlops_ray.pipeline import reproduce as subject
+from mlops_ray.pipeline.recorded_image import ContainerImage
 from mlops_ray.pipeline.replay import ANSWER_SCHEMA
 from mlops_ray.pipeline.reproduce import reproduce
 from mlops_ray.pipeline.run import Run
@@ -48,6 +50,14 @@ def run(spec, result, envelope, tmp_path):
 def unchecked(monkeypatch):
     """Only for runs of earlier versions, whose documents these fixtures do not make."""
     monkeypatch.setattr(subject, "verify_run", lambda _: SimpleNamespace(problems=[]))
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_a_container_joins_no_cluster(run) -> None:
+    with pytest.raises(ConfigError, match="cannot join a cluster"):
+        reproduce(
+            run(), environment=ContainerImage(), address="127.0.0.1:6379", in_process_below_bytes=0
+        )
 
 
 def test_a_run_without_a_result_has_nothing_to_compare_with(run) -> None:
@@ -107,7 +117,8 @@ def _child(tmp_path, code: str):
     for folder in (package, package.parent):
         (folder / "__init__.py").touch()
     (package / "replay.py").write_text(f"import json, os, sys\n{code}\n")
-    return replay_process.answer_of_child(sys.executable, tmp_path, [str(tmp_path / "code")])
+    python = replay_process.local_interpreter(sys.executable, tmp_path / "code", "current")
+    return replay_process.answer_of_child(python, tmp_path)
 
 
 def test_a_child_that_dies_is_told_with_its_status(tmp_path) -> None:
@@ -150,8 +161,9 @@ def test_the_current_environment_keeps_its_path_and_a_built_one_does_not(
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", "/site")
 
-    assert replay_process.import_path(tmp_path, "current") == [str(tmp_path), "/site"]
-    assert replay_process.import_path(tmp_path, "build") == [str(tmp_path)]
+    for environment, paths in (("current", f"{tmp_path}:/site"), ("build", str(tmp_path))):
+        python = replay_process.local_interpreter(sys.executable, tmp_path, environment)
+        assert python.environment["PYTHONPATH"] == paths
 
 
 def test_a_child_that_does_not_end_is_killed(tmp_path, monkeypatch) -> None:
@@ -165,7 +177,10 @@ def test_a_child_that_does_not_end_is_killed(tmp_path, monkeypatch) -> None:
     while not ready.exists():
         assert process.poll() is None
 
+    swept = tmp_path / "swept"
+    interpreter = replay_process.Interpreter((), os.environ, ("touch", str(swept)))
     with pytest.raises(subprocess.TimeoutExpired):
-        replay_process._end(process)
+        replay_process._end(process, interpreter)
 
     assert process.returncode == -9
+    assert swept.exists()  # Such as the container that its engine did not end.
