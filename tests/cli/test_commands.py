@@ -85,7 +85,7 @@ FAILURES = {
     "store verify --read-data --store damaged": (4, None, ""),
     "store verify --store data": (6, "not_found", "there is no store at"),
     "store gc --store unreadable": (65, "manifest", "is damaged"),
-    "runs ls --store s3://a:b@bucket/x": (2, "config", "credentials"),
+    "runs ls --store s3://a:b@bucket/x": (2, "config", "--store: an argument seems to hold"),
     "runs show none": (6, "not_found", "'none'"),
     "runs logs none": (6, "not_found", "'none'"),
     "verify none": (6, "not_found", "'none'"),
