@@ -2,8 +2,8 @@
 
 What was asked (`data`, `code`, `environment`, `config`, `features`) is kept apart from what
 followed from it (`search`, `metrics`, `model`). Which rows each part of the split holds, and the
-fitted state of the features, followed too, and stand beside the data and the features they are of:
-another seed differs in `config`, and in the `split` that it drew.
+fitted state of the features, followed too. The parts stand under `config` where another rule or
+seed drew them, else under `data`; the state stands under `features`.
 """
 
 from __future__ import annotations

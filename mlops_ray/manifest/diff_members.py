@@ -48,9 +48,9 @@ def _data(a: RunDocuments, b: RunDocuments) -> dict[str, Pair]:
     found = _pairs(_inputs(a), _inputs(b))
     if a.result is not None and b.result is not None:
         found |= _pairs(_table(a), _table(b))
-    if a.spec.data.columns.keys() == b.spec.data.columns.keys():
-        return found
-    return _of_shared(found, is_split_alike=is_split_alike(a.spec, b.spec))
+    if is_split_alike(a.spec, b.spec):
+        found |= _parts(a, b)
+    return found if a.spec.data.columns.keys() == b.spec.data.columns.keys() else _of_shared(found)
 
 
 def _inputs(run: RunDocuments) -> dict[str, Any]:
@@ -60,14 +60,21 @@ def _inputs(run: RunDocuments) -> dict[str, Any]:
 
 
 def _table(run: RunDocuments) -> dict[str, Any]:
-    if run.result is None:
+    found = run.result.data if run.result else None
+    return {"fingerprint": found.fingerprint, "n_rows": found.n_rows} if found else {}
+
+
+def _parts(a: RunDocuments, b: RunDocuments) -> dict[str, Pair]:
+    """Parts of the split that do not hold the same rows."""
+    if a.result is None or b.result is None:
         return {}
-    found = run.result.data
-    parts = {f"split.{name}": part.membership for name, part in run.result.split.items()}
-    return {"fingerprint": found.fingerprint, "n_rows": found.n_rows, **parts}
+    splits = (a.result.split, b.result.split)
+    return _pairs(
+        *({f"split.{name}": part.membership for name, part in split.items()} for split in splits)
+    )
 
 
-def _of_shared(found: dict[str, Pair], *, is_split_alike: bool) -> dict[str, Pair]:
+def _of_shared(found: dict[str, Pair]) -> dict[str, Pair]:
     """A run reads the columns that its declarations name: other ones are no difference of data."""
     kept = {
         what: pair
@@ -76,8 +83,7 @@ def _of_shared(found: dict[str, Pair], *, is_split_alike: bool) -> dict[str, Pai
     }
     if not any(what.startswith("inputs.") for what in kept):
         # Fingerprints and memberships of the same bytes, but of other columns.
-        alike = ("fingerprint", "split.") if is_split_alike else ("fingerprint",)
-        return {w: p for w, p in kept.items() if not w.startswith(alike)}
+        return {w: p for w, p in kept.items() if not w.startswith(("fingerprint", "split."))}
     return kept
 
 
@@ -118,7 +124,9 @@ def _settings(run: RunDocuments) -> dict[str, Any]:
 
 
 def _config(a: RunDocuments, b: RunDocuments) -> dict[str, Pair]:
-    return _pairs(_declared(a), _declared(b))
+    """Declarations; and the rows that another rule, or seed, of the split drew from the data."""
+    drawn = {} if is_split_alike(a.spec, b.spec) else _parts(a, b)
+    return _pairs(_declared(a), _declared(b)) | drawn
 
 
 def _declared(run: RunDocuments) -> dict[str, Any]:

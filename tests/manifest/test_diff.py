@@ -147,7 +147,7 @@ def change_gate(run: Recorded) -> None:
     ("change", "wanted"),
     [
         (change_byte, {"data": {"inputs.breast_cancer.parquet", "fingerprint"}}),
-        (change_seed, {"config": {"seed"}}),  # And what it drew: see below.
+        (change_seed, {"config": {"seed", *PARTS}}),
         (change_default, {"config": {"search.generation"}}),
         (change_space, {"config": {"search.space.max_depth.values"}}),
         (change_policy, {"config": {"environment.on_difference"}}),
@@ -164,7 +164,7 @@ def change_gate(run: Recorded) -> None:
 )
 def test_a_change_is_named_by_its_own_member_alone(change, wanted) -> None:
     found = difference(change)
-    followed = {change_byte: {"features": {"state"}}, change_seed: {"data": PARTS, **STATE}}
+    followed = {change_byte: {"features": {"state"}}, change_seed: STATE}
 
     assert asked(found) == {**followed.get(change, {}), **wanted}
 
@@ -181,7 +181,6 @@ def test_runs_of_the_same_content_do_not_differ() -> None:
 def test_another_seed_names_both_values_and_what_followed() -> None:
     content = difference(change_seed).to_json()
 
-    assert content["differs"]["config"] == {"seed": {"a": 7, "b": 8}}
     assert content["differs"]["search"] == {
         "best.params.max_depth": {"a": 3, "b": 5},
         "trials": {"a": Recorded().result["search"]["trials"], "b": OTHER},
@@ -189,8 +188,10 @@ def test_another_seed_names_both_values_and_what_followed() -> None:
     parts = {
         f"split.{name}": part["membership"] for name, part in Recorded().result["split"].items()
     }
-    assert content["differs"]["data"] == {
-        name: {"a": membership, "b": OTHER} for name, membership in parts.items()
+    assert content["differs"]["data"] == {}
+    assert content["differs"]["config"] == {
+        "seed": {"a": 7, "b": 8},
+        **{name: {"a": membership, "b": OTHER} for name, membership in parts.items()},
     }
     assert content["differs"]["model"]["bundle"]["b"] == OTHER
     assert content["comparable"] is False
@@ -215,8 +216,7 @@ def test_rows_of_another_column_are_no_other_rows_unless_the_split_is_another() 
 
     assert asked(difference(add_feature)) == {"features": {"declared.worst area"}}
     assert asked(difference(both)) == {
-        "data": PARTS,
-        "config": {"seed"},
+        "config": {"seed", *PARTS},
         "features": {"declared.worst area", "state"},
     }
 
