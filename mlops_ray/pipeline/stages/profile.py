@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mlops_ray.data.contract import check_contract
+from mlops_ray.data.profile import Profile
 from mlops_ray.data.scan import Scan
 from mlops_ray.data.split import SPLITS
 from mlops_ray.manifest import canonical_bytes
@@ -17,7 +18,7 @@ __all__ = ["execute"]
 
 
 def execute(context: Context) -> Finished:
-    """Check the statistics and keep them; those of train are the baseline of monitoring.
+    """Check the statistics and keep a summary; those of train are the baseline of monitoring.
 
     Raises:
         DataError: The contract does not hold.
@@ -25,12 +26,9 @@ def execute(context: Context) -> Finished:
     found = context.value(context.output("ingest.scan"), Scan.from_bytes)
     columns = [declared.column for declared in context.spec.features]
     check_contract(found, context.spec.data, columns)
-    outputs: dict[str, str] = {
-        name: context.put(
-            f"profile {name}",
-            canonical_bytes(found.profiles[name].to_json()),
-            value=found.profiles[name],
-        )
-        for name in SPLITS
-    }
+    outputs: dict[str, str] = {}
+    for name in SPLITS:
+        document = found.profiles[name].to_json()  # Shorter than the profile; later stages see it.
+        data = canonical_bytes(document)
+        outputs[name] = context.put(f"profile {name}", data, value=Profile.from_json(document))
     return Finished(outputs, "driver", {})
