@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from mlops_ray.data.unit import Unit
     from mlops_ray.data.unit_map import UnitMap
 
-__all__ = ["ALL", "SCAN_SCHEMA", "Scan", "ScanPlan", "scan", "scan_unit"]
+__all__ = ["ALL", "SCAN_SCHEMA", "Scan", "ScanPlan", "combine_answers", "scan", "scan_unit"]
 
 SCAN_SCHEMA: Final = "mlops-ray/scan/v2"
 
@@ -120,7 +120,7 @@ def scan(units: Sequence[Unit], plan: ScanPlan, unit_map: UnitMap) -> Scan:
     """
     if not units:
         raise SourceError("the input files hold no rows", "0 row groups", "at least 1")
-    found = _merged(plan.schema, unit_map(partial(scan_unit, plan), units))
+    found = _merged(plan.schema, unit_map(partial(scan_unit, plan), units, combine_answers))
     if not found.n_rows:
         got = f"0 rows in {len(units)} row groups or files"
         raise SourceError("the input files hold no rows", got, "at least 1")
@@ -145,6 +145,12 @@ def scan_unit(plan: ScanPlan, unit: Unit) -> bytes:
         profiles[group] = Profile(rows.sizes[at], columns)
         tallies[group] = RowTally.of(hashes[:, rows.bounds[at] : rows.bounds[at + 1]])
     return pack(*_content(profiles, tallies))
+
+
+def combine_answers(answers: Sequence[bytes]) -> bytes:
+    """Partial results of several units as those of one."""
+    found = _merged({}, answers)
+    return pack(*_content(found.profiles, found.tallies))
 
 
 def _parts(table: pa.Table, plan: ScanPlan) -> RowParts:

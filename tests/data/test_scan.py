@@ -110,7 +110,10 @@ def test_a_hundred_thousand_categories_are_counted_however_the_rows_are_cut(writ
     one = scanned(write_parquet("one.parquet", table), split=None)
     parts = [write_parquet(f"{at}.parquet", table.slice(at * 50_000, 50_000)) for at in range(3)]
     other = scanned(*parts, split=None)
+    parts = [write_parquet(f"m{at}.parquet", table.slice(at * 3_000, 3_000)) for at in range(40)]
+    many = scanned(*parts, split=None)
 
     counts = one.profiles[ALL].columns["s"].counts
     assert (counts.n_distinct, int(counts.rows.sum())) == (100_000, 120_000)
     assert other.to_bytes() == one.to_bytes()
+    assert many.to_bytes() == one.to_bytes()  # Combined on the way.
