@@ -110,7 +110,8 @@ def _work(
     batch: pa.Table, fn: Callable[[Unit], bytes], units: list[Unit], combine: Combine | None
 ) -> pa.Table:
     """Inside a task: one row of answer a unit, or one for all of them; or the first error."""
-    indices, answers = batch.column("index").to_pylist(), []
+    indices: list[int] = batch.column("index").to_pylist()
+    answers: list[bytes] = []
     for index in indices:
         try:
             add_answer(answers, fn(units[index]), combine)

@@ -100,6 +100,11 @@ class RowParts:
         else:
             values.take(self.order[piece.start : piece.stop], out=out, mode="clip")
 
+    def rows_of(self, part: int) -> NDArray[np.intp]:
+        """Numbers of a part's rows in the table, increasing."""
+        start, stop = self.bounds[part], self.bounds[part + 1]
+        return np.arange(start, stop) if self.order is None else self.order[start:stop]
+
     def of_part(self, values: NDArray[Any], part: int) -> NDArray[Any]:
         """All values of a part, from a column in the table's order; not to be written to."""
         start, stop = self.bounds[part], self.bounds[part + 1]

@@ -144,13 +144,13 @@ def scan_unit(plan: ScanPlan, unit: Unit) -> bytes:
         columns = {name: measured[name][at] for name in plan.schema}
         profiles[group] = Profile(rows.sizes[at], columns)
         tallies[group] = RowTally.of(hashes[:, rows.bounds[at] : rows.bounds[at + 1]])
-    return pack(*_content(profiles, tallies))
+    return _answer(profiles, tallies)
 
 
 def combine_answers(answers: Sequence[bytes]) -> bytes:
     """Partial results of several units as those of one."""
     found = _merged({}, answers)
-    return pack(*_content(found.profiles, found.tallies))
+    return _answer(found.profiles, found.tallies)
 
 
 def _parts(table: pa.Table, plan: ScanPlan) -> RowParts:
@@ -160,7 +160,7 @@ def _parts(table: pa.Table, plan: ScanPlan) -> RowParts:
 
 
 def _merged(schema: Schema, answers: Sequence[bytes]) -> Scan:
-    parts = [_of_content(*unpack(answer)) for answer in answers]
+    parts = [_of_content(content["groups"], arrays) for content, arrays in map(unpack, answers)]
     groups = list(parts[0][0])
     return Scan(
         schema,
@@ -170,6 +170,11 @@ def _merged(schema: Schema, answers: Sequence[bytes]) -> Scan:
             for group in groups
         },
     )
+
+
+def _answer(profiles: dict[str, Profile], tallies: dict[str, RowTally]) -> bytes:
+    groups, arrays = _content(profiles, tallies)
+    return pack({"groups": groups}, arrays)
 
 
 def _content(

@@ -27,6 +27,7 @@ from mlops_ray.telemetry import LoggedProgress, RunLog, SilentProgress
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from mlops_ray.pipeline.feature_build import FeatureTable
     from mlops_ray.pipeline.project import Project
     from mlops_ray.telemetry import Progress
 
@@ -155,6 +156,53 @@ class Pipeline:
             attempt = Attempt(record, log, listener, circumstances, placement, reuse, start.folder)
             attempt.run(start.frozen, start.objects, self._digests())
             return self._registered(record)
+
+    def build_features(
+        self,
+        out: str | Path,
+        *,
+        num_cpus: int | None = None,
+        address: str | None = None,
+        progress: Progress | None = None,
+        in_process_below_bytes: int | None = None,
+        no_cache: bool = False,
+    ) -> FeatureTable:
+        """Fit the declared features and write every row transformed, as Parquet files.
+
+        Runs ingest, split and profile as `run` does, and shares their cache with it. The files hold
+        the key, the part of the split and the features as 32-bit floats; a ``manifest.json`` beside
+        them holds their digests, the data's fingerprint and the fitted state.
+
+        Args:
+            out: Folder to make; it appears complete or not at all.
+            num_cpus: As for `run`.
+            address: As for `run`; its nodes have to share the file system of `out`.
+            progress: As for `run`.
+            in_process_below_bytes: As for `run`.
+            no_cache: As for `run`.
+
+        Raises:
+            StoreError: The folder is there already, or cannot be written.
+            DataError: The data cannot be read, or do not hold to the contract.
+        """
+        from mlops_ray.pipeline.feature_build import FeatureBuild  # noqa: PLC0415
+        from mlops_ray.pipeline.workers import Placement  # noqa: PLC0415
+
+        resolved = self._resolved()
+        self._check_place(address, num_cpus)
+        placement = Placement(num_cpus, address, threshold_bytes(in_process_below_bytes))
+        workspace = self.records.workspace
+        workspace.prepare()
+        build = FeatureBuild(
+            resolved,
+            workspace,
+            self.records.root,
+            placement,
+            self._digests(),
+            _reuse(None, no_cache=no_cache),
+            progress or SilentProgress(),
+        )
+        return build.write(Path(out))
 
     def _digests(self) -> DigestCache:
         return DigestCache(self.records.workspace.store_root / "digests.db")

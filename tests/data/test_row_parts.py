@@ -26,6 +26,7 @@ def test_a_part_has_its_rows_in_their_order():
     for part in range(3):
         expected = np.flatnonzero(part == CODES)
         assert rows.of_part(np.arange(CODES.size), part).tolist() == expected.tolist()
+        assert rows.rows_of(part).tolist() == expected.tolist()
 
 
 def test_rows_of_one_part_stay_where_they_are():
@@ -33,4 +34,5 @@ def test_rows_of_one_part_stay_where_they_are():
 
     assert rows.order is None
     assert rows.sizes == [0, 5, 0]
+    assert rows.rows_of(1).tolist() == [0, 1, 2, 3, 4]
     assert not list(RowParts.whole(0).pieces())

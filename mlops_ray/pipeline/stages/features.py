@@ -16,16 +16,15 @@ from mlops_ray.pipeline.prepared import build_matrices, labels_to_bytes
 
 if TYPE_CHECKING:
     from mlops_ray.data.counts import Value
+    from mlops_ray.features.state import FeatureState
     from mlops_ray.pipeline.context import Context
 
-__all__ = ["execute"]
+__all__ = ["execute", "fit"]
 
 
 def execute(context: Context) -> Finished:
     """Fit the features and transform the rows that may be learned from."""
-    found = context.value(context.output("ingest.scan"), Scan.from_bytes)
-    labels = _labels(context, found)
-    state = fit_features(_declared(context), found.profiles["train"])
+    labels, state = fit(context)
     outputs = {
         "state": context.put("feature state", canonical_bytes(state.to_json()), value=state),
         "labels": context.put("labels", labels_to_bytes(labels), value=labels),
@@ -35,6 +34,13 @@ def execute(context: Context) -> Finished:
         data = matrix_to_bytes(matrix)
         outputs[name] = context.put(f"matrix {name}", data, value=matrix, again=True)
     return Finished(outputs, engine, {**facts, "columns": len(state.outputs)})
+
+
+def fit(context: Context) -> tuple[tuple[Value, ...], FeatureState]:
+    """The classes and the fitted features, from the pass alone."""
+    found = context.value(context.output("ingest.scan"), Scan.from_bytes)
+    state = fit_features(_declared(context), found.profiles["train"])
+    return _labels(context, found), state
 
 
 def _labels(context: Context, found: Scan) -> tuple[Value, ...]:

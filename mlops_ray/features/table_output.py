@@ -1,0 +1,114 @@
+"""Transformed rows on disk: one Parquet file a unit, read, transformed and written in one task.
+
+No row travels between processes: a task answers with the name, size and digest of its file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mlops_ray.data.split import SPLITS, SplitRows, assign_split
+from mlops_ray.data.unit import read_unit
+from mlops_ray.errors import ColumnError, Where
+from mlops_ray.features.compiled import CompiledTransform
+from mlops_ray.manifest.canonical import canonical_bytes
+from mlops_ray.storage import digest_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mlops_ray.data.schema import Schema
+    from mlops_ray.data.unit import Unit
+    from mlops_ray.features.state import FeatureState
+
+__all__ = ["SPLIT_COLUMN", "TablePlan", "write_unit"]
+
+SPLIT_COLUMN: Final = "split"
+_PIECE_ROWS: Final = 2**16  # A row group each; bounds what a task holds beside its unit.
+
+
+@dataclass(frozen=True, slots=True)
+class TablePlan:
+    """What is written.
+
+    Attributes:
+        schema: Of the data.
+        state: Fitted feature state.
+        split: What decides a row's part.
+        folder: Where the files go; every worker can write there.
+    """
+
+    schema: Schema
+    state: FeatureState
+    split: SplitRows
+    folder: Path
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns that are read."""
+        features = [item.column for item in self.state.inputs]
+        return list(dict.fromkeys([*features, *self.split.columns]))
+
+    @property
+    def names(self) -> list[str]:
+        """The columns that are written: key, part, features.
+
+        Raises:
+            ColumnError: Two of them would have one name.
+        """
+        names = [*self.split.key, SPLIT_COLUMN, *self.state.outputs]
+        double = next((name for name in names if names.count(name) > 1), None)
+        if double is not None:
+            what = "a feature has the name of a key column or of the column 'split'"
+            hint = "rename it in the data"
+            raise ColumnError(what, repr(double), hint=hint, where=Where(key=double))
+        return names
+
+
+def write_unit(plan: TablePlan, unit: Unit) -> bytes:
+    """Transform the rows of one unit and write them; says of the file what its manifest will.
+
+    Raises:
+        ColumnError: A value cannot be transformed.
+    """
+    table = read_unit(unit, plan.schema, plan.columns)
+    codes = assign_split(table, plan.schema, plan.split)
+    transform = CompiledTransform(plan.state)
+    path = plan.folder / f"part-{unit.index:06}.parquet"
+    writer: pq.ParquetWriter | None = None
+    for start in range(0, max(table.num_rows, 1), _PIECE_ROWS):
+        piece = table.slice(start, _PIECE_ROWS)
+        written = _piece(plan, piece, codes[start : start + _PIECE_ROWS], transform)
+        if writer is None:
+            writer = _writer(path, written.schema, plan)
+        writer.write_table(written)
+    if writer is not None:
+        writer.close()
+    facts: dict[str, Any] = {"name": path.name, "rows": table.num_rows}
+    facts |= {"size_bytes": path.stat().st_size, "sha256": digest_file(path)}
+    return canonical_bytes(facts)
+
+
+def _piece(
+    plan: TablePlan, piece: pa.Table, codes: np.ndarray[Any, Any], transform: CompiledTransform
+) -> pa.Table:
+    columns = [piece.column(name) for name in plan.split.key]
+    parts = pa.DictionaryArray.from_arrays(pa.array(codes), pa.array(SPLITS))
+    features = np.ascontiguousarray(transform.from_table(piece).T)
+    return pa.table([*columns, parts, *features], names=plan.names)
+
+
+def _writer(path: Path, schema: pa.Schema, plan: TablePlan) -> pq.ParquetWriter:
+    """Floats do not repeat, so dictionaries of them would be built in vain."""
+    return pq.ParquetWriter(
+        path,
+        schema,
+        compression="lz4",
+        use_dictionary=[*plan.split.key, SPLIT_COLUMN],
+        write_page_checksum=True,
+    )
