@@ -16,6 +16,8 @@ from mlops_ray.data.split import SPLITS, SplitRows, assign_split
 from mlops_ray.data.unit import read_unit
 from mlops_ray.errors import ColumnError, Where
 from mlops_ray.features.compiled import CompiledTransform
+from mlops_ray.features.folds import NO_FOLDS, Folds
+from mlops_ray.features.unit_rows import features_of_rows
 from mlops_ray.manifest.canonical import canonical_bytes
 from mlops_ray.storage import digest_file
 
@@ -41,18 +43,20 @@ class TablePlan:
         state: Fitted feature state.
         split: What decides a row's part.
         folder: Where the files go; every worker can write there.
+        folds: What decides a training row's fold, for features that leave it out.
     """
 
     schema: Schema
     state: FeatureState
     split: SplitRows
     folder: Path
+    folds: Folds = NO_FOLDS
 
     @property
     def columns(self) -> list[str]:
         """The columns that are read."""
-        features = [item.column for item in self.state.inputs]
-        return list(dict.fromkeys([*features, *self.split.columns]))
+        named = [*self.state.inputs, *self.split.columns, *self.folds.columns]
+        return list(dict.fromkeys(named))
 
     @property
     def names(self) -> list[str]:
@@ -99,7 +103,8 @@ def _piece(
 ) -> pa.Table:
     columns = [piece.column(name) for name in plan.split.key]
     parts = pa.DictionaryArray.from_arrays(pa.array(codes), pa.array(SPLITS))
-    features = np.ascontiguousarray(transform.from_table(piece).T)
+    matrix = features_of_rows(transform, piece, codes, plan.schema, plan.folds)
+    features = np.ascontiguousarray(matrix.T)
     return pa.table([*columns, parts, *features], names=plan.names)
 
 

@@ -58,11 +58,24 @@ class SpecData(Part):
 
 
 class FeatureDeclaration(Part):
-    """One input column of the model and its steps, globs resolved, in the order of the matrix."""
+    """One feature of the model and its steps, globs resolved, in the order of the matrix.
+
+    Attributes:
+        column: The input column, or the name of a feature that several columns make.
+        kind: Whether values are measured, told apart, or times; times since version 1.2.
+        steps: Each with all defaults.
+        inputs: The columns of such a feature; absent before version 1.2 and for one column.
+    """
 
     column: str
-    kind: Literal["number", "category"]
+    kind: Literal["number", "category", "time"]
     steps: list[dict[str, Any]]
+    inputs: list[str] | None = None
+
+    @property
+    def columns(self) -> list[str]:
+        """The input columns."""
+        return [self.column] if self.inputs is None else self.inputs
 
 
 class CodeFacts(Part):
@@ -98,7 +111,7 @@ class Spec(Document):
     """
 
     schema_: Literal["mlops-ray/spec/v1"] = "mlops-ray/spec/v1"
-    schema_version: str = "1.1"
+    schema_version: str = "1.2"
     name: str
     owner: str
     objective: ObjectiveConfig

@@ -80,19 +80,24 @@ def _ingest_params(spec: Spec) -> dict[str, Any]:
     return {**params, "data": {**params["data"], "formats": formats}}
 
 
+def _feature_columns(spec: Spec) -> list[str]:
+    return list(dict.fromkeys(c for declared in spec.features for c in declared.columns))
+
+
 def _profile_params(spec: Spec) -> dict[str, Any]:
-    columns = [declared.column for declared in spec.features]
+    columns = _feature_columns(spec)
     return {"data": {"task": spec.data.task, "target": spec.data.target}, "features": columns}
 
 
 def _matrix_params(spec: Spec) -> dict[str, Any]:
     params, data = _split_params(spec), spec.data
     more = {"order_by": data.order_by, "target": data.target, "task": data.task}
-    return {**params, "data": {**params["data"], **more}}
+    folds = {"folds": spec.seeds["folds"]} if "folds" in spec.seeds else {}
+    return {**params, **folds, "data": {**params["data"], **more}}
 
 
 def _features_params(spec: Spec) -> dict[str, Any]:
-    declared = [declaration.model_dump(mode="json") for declaration in spec.features]
+    declared = [feature.model_dump(mode="json", exclude_none=True) for feature in spec.features]
     return {**_matrix_params(spec), "features": declared}
 
 

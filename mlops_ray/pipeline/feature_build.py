@@ -21,6 +21,7 @@ from mlops_ray.pipeline.capture import captured, facts_of
 from mlops_ray.pipeline.engine import Engine
 from mlops_ray.pipeline.freeze import digested_inputs, pin_inputs, spec_of
 from mlops_ray.pipeline.objects import ObjectList
+from mlops_ray.pipeline.prepared import folds_of
 from mlops_ray.pipeline.stages.features import fit
 from mlops_ray.pipeline.workers import Workers
 from mlops_ray.runtime.code_bundle import extracted
@@ -169,8 +170,8 @@ def _whole_or_nothing(out: Path) -> Iterator[Path]:
 
 
 def _written(context: Context, folder: Path) -> dict[str, Any]:
-    _, state = fit(context)
-    plan = TablePlan(context.schema, state, context.split_rows, folder)
+    _, state, _ = fit(context)
+    plan = TablePlan(context.schema, state, context.split_rows, folder, folds_of(context))
     columns = plan.names
     unit_map = context.unit_map()
     files = [

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["SEED_PATHS", "Frozen", "digested_inputs", "pin_inputs", "spec_of"]
 
 SEED_PATHS: Final = ("split", "search")  # What draws from the root seed, each by its own path.
+FOLDS_PATH: Final = "folds"  # Only where a step has folds: others keep their ids.
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,17 +88,18 @@ def spec_of(resolved: Resolved, files: Sequence[InputFile], code: CodeFacts) -> 
         owner=config.owner,
         objective=ObjectiveConfig(metric=config.objective.metric, direction=config.objective.mode),
         seed=config.seed,
-        seeds={path: str(derive(config.seed, path)) for path in SEED_PATHS},
+        seeds={path: str(derive(config.seed, path)) for path in _seed_paths(resolved)},
         seed_rule=SEED_RULE,
         data=_data(resolved, files),
         split=config.split,
         features=[
             FeatureDeclaration(
-                column=s.column,
-                kind=s.kind,
-                steps=[step.model_dump() for step in s.steps],
+                column=feature.name,
+                kind=feature.kind,
+                steps=[step.model_dump(mode="json", by_alias=True) for step in feature.steps],
+                inputs=list(feature.columns) if feature.is_joint else None,
             )
-            for s in resolved.features
+            for feature in resolved.features
         ],
         model=config.model,
         search=config.search,
@@ -112,6 +114,11 @@ def spec_of(resolved: Resolved, files: Sequence[InputFile], code: CodeFacts) -> 
         ),
         environment_policy=config.environment,
     )
+
+
+def _seed_paths(resolved: Resolved) -> list[str]:
+    has_folds = any(step.n_folds for feature in resolved.features for step in feature.steps)
+    return [*SEED_PATHS, *([FOLDS_PATH] if has_folds else [])]
 
 
 def _data(resolved: Resolved, files: Sequence[InputFile]) -> SpecData:

@@ -15,7 +15,13 @@ from mlops_ray.pipeline.declared import STAGE_NAMES
 from mlops_ray.pipeline.engine import Reuse
 from mlops_ray.pipeline.plan import Plan, make_plan
 from mlops_ray.pipeline.records import Records, register_run
-from mlops_ray.pipeline.resolve import Resolved, check_parameters, parameter_problems, resolve
+from mlops_ray.pipeline.resolve import (
+    Resolved,
+    check_parameters,
+    parameter_problems,
+    resolve,
+    step_problems,
+)
 from mlops_ray.pipeline.run import Run, load_run
 from mlops_ray.pipeline.threshold import threshold_bytes
 from mlops_ray.pipeline.upload import check_outlives_upload
@@ -58,9 +64,9 @@ class Pipeline:
         registry: str | Path | None = None,
     ) -> None:
         try:
-            self.loaded = load_config(Path(config), overrides)
+            self.loaded = load_config(Path(config), overrides, steps=step_problems)
         except InvalidConfigError:  # With wrong parameters, if there are any, in the same list.
-            load_config(Path(config), overrides, parameter_problems)
+            load_config(Path(config), overrides, parameter_problems, step_problems)
             raise
         self.records = Records(Path(config).absolute().parent, store=store, registry=registry)
 

@@ -111,16 +111,15 @@ def reproduce(
         ConfigError: A container image cannot be taken for this run.
         ContainerError: There is no container engine, or it does not work.
     """
+    if isinstance(environment, ContainerImage) and address is not None:
+        raise ConfigError(
+            "a container without a network cannot join a cluster",
+            hint="leave out --address, or --image",
+        )
     target = address or os.environ.get("RAY_ADDRESS") or "local"
     if target != "local":
         check_address(target)
     recorded = _checked(run)
-    if isinstance(environment, ContainerImage) and address is not None:
-        raise ConfigError(
-            "a container without a network cannot join a cluster",
-            address,
-            hint="leave out --address, or --image",
-        )
     with _scratch() as folder:
         store = ObjectStore(folder / "store")
         code = _code(run, store)

@@ -13,7 +13,8 @@ from mlops_ray.data.contract import check_target_type
 from mlops_ray.data.source import find_files
 from mlops_ray.data.unit import check_typed, read_schema
 from mlops_ray.errors import ColumnError, ConfigError, ConfigProblem, InvalidConfigError, Where
-from mlops_ray.features.plan import FeatureSpec, resolve_features
+from mlops_ray.features.declaration import step_problems
+from mlops_ray.features.plan import FeatureSpec, further_passes, resolve_features
 from mlops_ray.pipeline.snapshot import Snapshot, snapshot_of
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from mlops_ray.data.source import FoundFile
     from mlops_ray.storage import ObjectStore
 
-__all__ = ["Resolved", "check_parameters", "parameter_problems", "resolve"]
+__all__ = ["Resolved", "check_parameters", "parameter_problems", "resolve", "step_problems"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,8 @@ class Resolved:
             "files": len(self.files) or 1,
             "size_bytes": self._size_bytes,
             "columns": len(self.schema),
-            "features": [spec.column for spec in self.features],
+            "features": [spec.name for spec in self.features],
+            "passes": 1 + further_passes(self.features),
             "target": config.data.target,
             "family": config.model.family,
             "trials": config.search.trials,
@@ -95,7 +97,7 @@ def resolve(loaded: LoadedConfig, root: Path, store: ObjectStore) -> Resolved:
         # The type that does not fit may be no type at all: a column without a value.
         check_typed(files, _used(loaded, schema))
         raise
-    used = {*special.values(), *(spec.column for spec in features)}
+    used = {*special.values(), *(column for spec in features for column in spec.columns)}
     kept = {name: dtype for name, dtype in schema.items() if name in used}
     _check_recorded_names([file.name for file in files], kept)
     return Resolved(loaded, files, snapshot, kept, features)

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 
 from mlops_ray.errors import ColumnError, RecordError
-from mlops_ray.features import CompiledTransform, FeatureState, NumberInput
+from mlops_ray.features import CompiledTransform, FeatureState, number_feature
 
 TYPES = {"f": pa.float64(), "s": pa.string(), "i": pa.int64(), "n": pa.int64(), "b": pa.bool_(),
          "t": pa.bool_()}  # fmt: skip
@@ -84,7 +84,7 @@ def test_missing_values_are_refused_where_the_model_takes_none(state, records):
 
 @pytest.mark.parametrize("value", [1e39, -1e300])
 def test_what_float32_cannot_hold_is_refused(value):
-    transform = CompiledTransform(FeatureState((NumberInput("x", "float", None, None, None),)))
+    transform = CompiledTransform(FeatureState((number_feature("x", "float", None, None, None),)))
 
     with pytest.raises(RecordError, match="x: record 1: a value is infinite or too large"):
         transform.from_records([{"x": 1.0}, {"x": value}])

@@ -8,7 +8,7 @@ from mlops_ray.data.source import FoundFile
 from mlops_ray.data.split import SplitRows
 from mlops_ray.data.unit import list_units, read_schema
 from mlops_ray.errors import ColumnError, DataError
-from mlops_ray.features import CategoryInput, FeatureState, NumberInput
+from mlops_ray.features import FeatureState, number_feature, one_hot_feature
 from mlops_ray.features.matrix import MatrixPlan, gather, join, matrix_of_unit
 
 RNG = np.random.default_rng(6)
@@ -23,8 +23,8 @@ TABLE = pa.table(
 )
 STATE = FeatureState(
     (
-        NumberInput("x", "float", None, None, None),
-        CategoryInput("s", "string", ("a", "b")),
+        number_feature("x", "float", None, None, None),
+        one_hot_feature("s", "string", ("a", "b")),
     )
 )
 SPLIT = SplitRows(

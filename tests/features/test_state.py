@@ -16,7 +16,7 @@ def test_a_state_survives_canonical_json_whole(state):
     read = FeatureState.from_json(from_canonical(written))
 
     assert read == state
-    assert [type(item) for item in read.inputs[3].categories] == [int] * 3
+    assert [type(item) for item in read.features[3].steps[0].fitted[0]["categories"]] == [int] * 3
     assert canonical_bytes(read.to_json()) == written
 
 
@@ -31,7 +31,7 @@ def test_version_1_is_read_for_ever(state, records):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"schema": "mlops-ray/features/v2"}, "upgrade mlops_ray"),
+        ({"schema": "mlops-ray/features/v3"}, "upgrade mlops_ray"),
         ({"outputs": ["x"]}, "do not follow"),
     ],
 )

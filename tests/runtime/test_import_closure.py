@@ -120,7 +120,7 @@ def test_a_module_that_is_not_there_is_named():
 def test_editing_the_kernels_changes_the_stages_that_compute_features_and_none_that_reads_data():
     before = code_files()
     after = dict(before)
-    after["mlops_ray/features/kernels.py"] += b"# edited\n"
+    after["mlops_ray/features/program.py"] += b"# edited\n"
 
     changed = [
         stage.name

@@ -24,7 +24,8 @@ def execute(context: Context) -> Finished:
         DataError: The contract does not hold.
     """
     found = context.value(context.output("ingest.scan"), Scan.from_bytes)
-    columns = [declared.column for declared in context.spec.features]
+    declared = context.spec.features
+    columns = dict.fromkeys(column for feature in declared for column in feature.columns)
     check_contract(found, context.spec.data, columns)
     outputs: dict[str, str] = {}
     for name in SPLITS:
