@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mlops_ray.cli.exit_codes import exit_code
-    from mlops_ray.errors import GateError, MlopsRayError
+    from mlops_ray.errors import ContractError, GateError, MlopsRayError
     from mlops_ray.models.predictor import Predictor
     from mlops_ray.pipeline.capture import relaunch
+    from mlops_ray.pipeline.dataset import Dataset
     from mlops_ray.pipeline.init_project import init_project
     from mlops_ray.pipeline.pipeline import Pipeline
     from mlops_ray.pipeline.project import Project
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ContainerImage",
+    "ContractError",
+    "Dataset",
     "Endpoint",
     "GateError",
     "MlopsRayError",
@@ -49,6 +52,8 @@ __all__ = [
 
 _HOME = {
     "ContainerImage": "mlops_ray.pipeline.recorded_image",
+    "ContractError": "mlops_ray.errors",
+    "Dataset": "mlops_ray.pipeline.dataset",
     "Endpoint": "mlops_ray.pipeline.serving",
     "GateError": "mlops_ray.errors",
     "MlopsRayError": "mlops_ray.errors",

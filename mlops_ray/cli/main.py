@@ -15,6 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from mlops_ray.cli import (
+    data,
     endpoint,
     features,
     models,
@@ -71,6 +72,7 @@ app.command("plan")(plan.plan)
 app.add_typer(runs.app, name="runs")
 app.command("verify")(runs.verify)
 app.command("reproduce")(reproduce.reproduce)
+app.add_typer(data.app, name="data")
 app.add_typer(features.app, name="features")
 app.add_typer(models.app, name="models")
 app.command("serve")(endpoint.serve)

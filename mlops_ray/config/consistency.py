@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mlops_ray.config.contract_consistency import contract_contradictions
 from mlops_ray.config.model import METRICS
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ def contradictions(config: PipelineConfig) -> Iterator[_Contradiction]:
     yield from _repeated_columns(config)
     yield from _misfit_metrics(config)
     yield from _impossible_splits(config)
+    yield from contract_contradictions(config.data)
     for name in sorted(set(config.search.space) & set(config.model.params)):
         yield ("search", "space", name), "also fixed in 'model.params'", "keep one of the two"
     if not config.search.space and config.search.trials > 1:

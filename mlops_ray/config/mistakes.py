@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from datetime import date
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -108,7 +108,12 @@ def _path_in_file(location: tuple[int | str, ...], value: Any) -> _Path:  # noqa
 def _fields_at(model: type[BaseModel], path: _Path) -> set[str]:
     """Names that the models know at a path; empty where any name is allowed."""
     candidates: list[Any] = [model]
+    is_named = False  # Whether the next part is a name of the user's, such as that of a column.
     for part in path:
+        if is_named:
+            is_named = False
+            continue
+        is_named = any(_is_mapping(item, part) for item in candidates)
         candidates = [child for item in candidates for child in _children(item, part)]
     return {field.alias or name for item in candidates for name, field in item.model_fields.items()}
 
@@ -119,6 +124,11 @@ def _children(model: type[BaseModel], part: str | int) -> Iterator[type[BaseMode
         yield model  # The item of a list: the models were already found at the list's own key.
     elif part in fields:
         yield from _models_in(fields[part].annotation)
+
+
+def _is_mapping(model: type[BaseModel], part: str | int) -> bool:
+    field = model.model_fields.get(str(part))
+    return field is not None and get_origin(field.annotation) is dict
 
 
 def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:  # noqa: ANN401 - a typing form

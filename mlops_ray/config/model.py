@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from mlops_ray.config.code import CodeConfig
+from mlops_ray.config.contract import ContractConfig, as_time
 from mlops_ray.config.environment import EnvironmentConfig
 from mlops_ray.config.feature_steps import FeatureGroup
 from mlops_ray.config.search_space import Dimension
@@ -116,8 +117,21 @@ class DataConfig(Declared):
     key: list[Column] = Field(default_factory=list)
     order_by: list[Column] = Field(default_factory=list)
     time: Column | None = None
+    as_of: str | None = None
     columns: dict[str, ColumnConfig] = Field(default_factory=dict)
+    contract: ContractConfig | None = None
     notes: dict[str, str] = Field(default_factory=dict)
+
+    @field_validator("as_of")
+    @classmethod
+    def _is_time(cls, as_of: str | None) -> str | None:
+        if as_of is not None:
+            try:
+                as_time(as_of)
+            except ValueError:
+                msg = f"{as_of!r} is no date or time such as '2018-12-31' or '2018-12-31T06:00:00'"
+                raise ValueError(msg) from None
+        return as_of
 
 
 class SplitRule(Declared):

@@ -6,11 +6,13 @@ added in unit order. Since all of them add up exactly, the outcome depends on th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial, reduce
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from mlops_ray.data.cells import decode
+from mlops_ray.data.contract_pass import set_aside, tally_rows
+from mlops_ray.data.contract_tally import ContractTally
 from mlops_ray.data.fingerprint import RowTally
 from mlops_ray.data.measure import measure_column
 from mlops_ray.data.packed import pack, unpack
@@ -20,7 +22,7 @@ from mlops_ray.data.row_parts import RowParts
 from mlops_ray.data.rowhash import RowHasher
 from mlops_ray.data.split import SPLITS, SplitRows, assign_split
 from mlops_ray.data.unit import read_unit
-from mlops_ray.errors import ManifestError, SourceError
+from mlops_ray.errors import ContractError, ManifestError, SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
+    from mlops_ray.data.rule import CheckPlan
     from mlops_ray.data.schema import Schema
     from mlops_ray.data.unit import Unit
     from mlops_ray.data.unit_map import UnitMap
@@ -46,10 +49,12 @@ class ScanPlan:
     Attributes:
         schema: Of all columns that are read, hashed and measured.
         split: How rows are parted; None keeps them in one group, `ALL`.
+        check: The contract that the rows are held against, if there is one.
     """
 
     schema: Schema
     split: SplitRows | None
+    check: CheckPlan | None = None
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -65,11 +70,13 @@ class Scan:
         schema: Of the columns read.
         profiles: Group of rows, such as ``train``, -> its statistics.
         tallies: Group of rows -> its multiset of rows.
+        contract: What the rules of the contract counted; not part of the bytes.
     """
 
     schema: Schema
     profiles: dict[str, Profile]
     tallies: dict[str, RowTally]
+    contract: ContractTally = field(default_factory=ContractTally, compare=False)
 
     @property
     def n_rows(self) -> int:
@@ -116,12 +123,19 @@ def scan(units: Sequence[Unit], plan: ScanPlan, unit_map: UnitMap) -> Scan:
 
     Raises:
         SourceError: There is no unit, or a file cannot be read.
+        ContractError: The contract sets every row aside.
         ColumnError: A value does not fit its column, or a key or time is null.
     """
     if not units:
         raise SourceError("the input files hold no rows", "0 row groups", "at least 1")
     found = _merged(plan.schema, unit_map(partial(scan_unit, plan), units, combine_answers))
+    checked = found.contract
     if not found.n_rows:
+        if checked.set_aside:
+            n_rows = sum(checked.set_aside.values())
+            raise ContractError(
+                "gate data_valid: the contract sets every row aside", f"{n_rows} rows"
+            )
         got = f"0 rows in {len(units)} row groups or files"
         raise SourceError("the input files hold no rows", got, "at least 1")
     return found
@@ -130,6 +144,8 @@ def scan(units: Sequence[Unit], plan: ScanPlan, unit_map: UnitMap) -> Scan:
 def scan_unit(plan: ScanPlan, unit: Unit) -> bytes:
     """Partial results of one unit."""
     table = read_unit(unit, plan.schema)
+    aside = set_aside(table, plan.schema, plan.check, plan.split, ALL)
+    table = aside.kept
     rows = _parts(table, plan)
     hasher = RowHasher(rows, plan.schema, plan.schema)
     measured = {}
@@ -139,18 +155,22 @@ def scan_unit(plan: ScanPlan, unit: Unit) -> bytes:
             decode(table.column(name), dtype, name), dtype, rows, hasher
         )
     hashes = hasher.finish()
+    checked = aside.tally
+    if plan.check is not None:
+        parts = {group: rows.rows_of(at) for at, group in enumerate(plan.groups)}
+        checked += tally_rows(table, plan.schema, plan.check, parts)
     profiles, tallies = {}, {}
     for at, group in enumerate(plan.groups):
         columns = {name: measured[name][at] for name in plan.schema}
         profiles[group] = Profile(rows.sizes[at], columns)
         tallies[group] = RowTally.of(hashes[:, rows.bounds[at] : rows.bounds[at + 1]])
-    return _answer(profiles, tallies)
+    return _answer(profiles, tallies, checked)
 
 
 def combine_answers(answers: Sequence[bytes]) -> bytes:
     """Partial results of several units as those of one."""
     found = _merged({}, answers)
-    return _answer(found.profiles, found.tallies)
+    return _answer(found.profiles, found.tallies, found.contract)
 
 
 def _parts(table: pa.Table, plan: ScanPlan) -> RowParts:
@@ -160,7 +180,9 @@ def _parts(table: pa.Table, plan: ScanPlan) -> RowParts:
 
 
 def _merged(schema: Schema, answers: Sequence[bytes]) -> Scan:
-    parts = [_of_content(content["groups"], arrays) for content, arrays in map(unpack, answers)]
+    read = [unpack(answer) for answer in answers]
+    parts = [_of_content(content["groups"], arrays) for content, arrays in read]
+    checked = [ContractTally.from_json(content["contract"]) for content, _ in read]
     groups = list(parts[0][0])
     return Scan(
         schema,
@@ -169,12 +191,15 @@ def _merged(schema: Schema, answers: Sequence[bytes]) -> Scan:
             group: reduce(RowTally.__add__, (tallies[group] for _, tallies in parts))
             for group in groups
         },
+        reduce(ContractTally.__add__, checked),
     )
 
 
-def _answer(profiles: dict[str, Profile], tallies: dict[str, RowTally]) -> bytes:
+def _answer(
+    profiles: dict[str, Profile], tallies: dict[str, RowTally], checked: ContractTally
+) -> bytes:
     groups, arrays = _content(profiles, tallies)
-    return pack({"groups": groups}, arrays)
+    return pack({"groups": groups, "contract": checked.to_json()}, arrays)
 
 
 def _content(

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from mlops_ray.data.cells import decode
 from mlops_ray.data.column_profile import NumberProfile
+from mlops_ray.data.contract_pass import read_kept
 from mlops_ray.data.exact import ExactSum
 from mlops_ray.data.histogram import bucket_lower_bounds
 from mlops_ray.data.measure import measure_column
@@ -24,7 +25,6 @@ from mlops_ray.data.profile import Profile
 from mlops_ray.data.profile_bytes import profile_content, profile_of_content
 from mlops_ray.data.row_parts import RowParts
 from mlops_ray.data.split import SPLITS, assign_split
-from mlops_ray.data.unit import read_unit
 from mlops_ray.features.codes import Vocabulary
 from mlops_ray.features.compiled import CompiledTransform
 from mlops_ray.features.folds import Folds, fold_hashes
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mlops_ray.data.counts import Value
+    from mlops_ray.data.rule import CheckPlan
     from mlops_ray.data.schema import Schema
     from mlops_ray.data.split import SplitRows
     from mlops_ray.data.unit import Unit
@@ -60,6 +61,7 @@ class RefinePlan:
         labels: The ordered classes; None for regression.
         folds: What decides a training row's fold.
         wanted: What is wanted.
+        check: The contract, whose rules may set rows aside.
     """
 
     schema: Schema
@@ -68,6 +70,7 @@ class RefinePlan:
     labels: tuple[Value, ...] | None
     folds: Folds
     wanted: tuple[Wanted, ...]
+    check: CheckPlan | None = None
 
     @property
     def columns(self) -> list[str]:
@@ -96,7 +99,7 @@ def refine_unit(plan: RefinePlan, unit: Unit) -> bytes:
     Raises:
         ColumnError: A value cannot be used.
     """
-    table = read_unit(unit, plan.schema, plan.columns)
+    table = read_kept(unit, plan.schema, plan.columns, plan.check)
     rows = np.flatnonzero(assign_split(table, plan.schema, plan.split) == _TRAIN)
     if len(rows) < table.num_rows:
         table = table.take(rows)

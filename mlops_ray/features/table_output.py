@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mlops_ray.data.contract_pass import read_kept
 from mlops_ray.data.split import SPLITS, SplitRows, assign_split
-from mlops_ray.data.unit import read_unit
 from mlops_ray.errors import ColumnError, Where
 from mlops_ray.features.compiled import CompiledTransform
 from mlops_ray.features.folds import NO_FOLDS, Folds
@@ -24,6 +24,7 @@ from mlops_ray.storage import digest_file
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from mlops_ray.data.rule import CheckPlan
     from mlops_ray.data.schema import Schema
     from mlops_ray.data.unit import Unit
     from mlops_ray.features.state import FeatureState
@@ -44,6 +45,7 @@ class TablePlan:
         split: What decides a row's part.
         folder: Where the files go; every worker can write there.
         folds: What decides a training row's fold, for features that leave it out.
+        check: The contract, whose rules may set rows aside.
     """
 
     schema: Schema
@@ -51,6 +53,7 @@ class TablePlan:
     split: SplitRows
     folder: Path
     folds: Folds = NO_FOLDS
+    check: CheckPlan | None = None
 
     @property
     def columns(self) -> list[str]:
@@ -80,7 +83,7 @@ def write_unit(plan: TablePlan, unit: Unit) -> bytes:
     Raises:
         ColumnError: A value cannot be transformed.
     """
-    table = read_unit(unit, plan.schema, plan.columns)
+    table = read_kept(unit, plan.schema, plan.columns, plan.check)
     codes = assign_split(table, plan.schema, plan.split)
     transform = CompiledTransform(plan.state)
     path = plan.folder / f"part-{unit.index:06}.parquet"

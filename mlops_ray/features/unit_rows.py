@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 
 from mlops_ray.data.arrays import to_numbers
+from mlops_ray.data.contract_pass import read_kept
 from mlops_ray.data.rowhash import hash_rows
 from mlops_ray.data.split import SPLITS, SplitName, SplitRows, assign_split
-from mlops_ray.data.unit import read_unit
 from mlops_ray.errors import ColumnError, Where
 from mlops_ray.features.compiled import CompiledTransform
 from mlops_ray.features.folds import NO_FOLDS, Folds, fold_hashes
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mlops_ray.data.counts import Value
+    from mlops_ray.data.rule import CheckPlan
     from mlops_ray.data.schema import Schema
     from mlops_ray.data.unit import Unit
     from mlops_ray.features.state import FeatureState
@@ -43,6 +44,7 @@ class MatrixPlan:
         order_by: Columns that give the rows' order; without them it is that of the input.
         parts: Parts to emit.
         folds: What decides a training row's fold, for features that leave it out.
+        check: The contract, whose rules may set rows aside.
     """
 
     schema: Schema
@@ -53,6 +55,7 @@ class MatrixPlan:
     order_by: tuple[str, ...]
     parts: tuple[SplitName, ...]
     folds: Folds = NO_FOLDS
+    check: CheckPlan | None = None
 
     @property
     def columns(self) -> list[str]:
@@ -67,7 +70,7 @@ def matrix_of_unit(plan: MatrixPlan, unit: Unit) -> bytes:
     Raises:
         ColumnError: A column cannot be used; see the contract.
     """
-    table = read_unit(unit, plan.schema, plan.columns)
+    table = read_kept(unit, plan.schema, plan.columns, plan.check)
     codes = assign_split(table, plan.schema, plan.split)
     rows = np.flatnonzero(np.isin(codes, [SPLITS.index(part) for part in plan.parts]))
     if len(rows) < table.num_rows:

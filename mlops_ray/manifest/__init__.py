@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 from mlops_ray.manifest.canonical import canonical_bytes, digest_json, from_canonical
 from mlops_ray.manifest.envelope import Envelope, ErrorFacts, ObjectFacts, StageFacts, State
 from mlops_ray.manifest.result import (
+    ContractFacts,
     DataFacts,
     GateFacts,
     MetricFacts,
     ModelFacts,
+    QuarantineFacts,
     Result,
     SearchFacts,
     SplitFacts,
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CodeFacts",
+    "ContractFacts",
     "DataFacts",
     "Envelope",
     "EnvironmentFacts",
@@ -51,6 +54,7 @@ __all__ = [
     "ModelFacts",
     "ObjectFacts",
     "Problem",
+    "QuarantineFacts",
     "Result",
     "RunDiff",
     "RunDocuments",

@@ -13,10 +13,12 @@ from pydantic import Field
 from mlops_ray.manifest.document import Document, Part
 
 __all__ = [
+    "ContractFacts",
     "DataFacts",
     "GateFacts",
     "MetricFacts",
     "ModelFacts",
+    "QuarantineFacts",
     "Result",
     "SearchFacts",
     "SplitFacts",
@@ -32,6 +34,34 @@ class DataFacts(Part):
     fingerprint: str
     n_rows: int
     columns: dict[str, str]
+
+
+class QuarantineFacts(Part):
+    """Rows that one rule of the contract set aside; a row may be named by several.
+
+    Attributes:
+        rule: The rule's dotted key below ``data.contract``.
+        counts: Part of the split -> rows; ``unassigned`` where a row has no key or no time.
+    """
+
+    rule: str
+    counts: dict[str, int]
+
+
+class ContractFacts(Part):
+    """What came of the data contract.
+
+    Attributes:
+        verdict: ``WARN`` where a rule was broken that does not reject the data.
+        outcome: Digest of the document with every rule, its counts and examples.
+        set_aside: Part of the split -> rows left out of everything that follows.
+        quarantined: The rules that did so.
+    """
+
+    verdict: Literal["PASS", "WARN"]
+    outcome: str
+    set_aside: dict[str, int]
+    quarantined: list[QuarantineFacts]
 
 
 class SplitFacts(Part):
@@ -93,11 +123,17 @@ class StageOutputs(Part):
 
 
 class Result(Document):
-    """What came out."""
+    """What came out.
+
+    Attributes:
+        contract: Absent where none was declared, and before version 1.1.
+    """
 
     schema_: Literal["mlops-ray/result/v1"] = "mlops-ray/result/v1"
+    schema_version: str = "1.1"
     determinism: Literal["deterministic", "replayable"]
     data: DataFacts
+    contract: ContractFacts | None = None
     split: dict[str, SplitFacts]
     search: SearchFacts
     model: ModelFacts

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from mlops_ray.config.contract import ContractConfig
 from mlops_ray.config.environment import EnvironmentConfig
 from mlops_ray.config.model import (
     GateConfig,
@@ -44,7 +45,12 @@ class InputFacts(Part):
 
 
 class SpecData(Part):
-    """The input table and the roles of its columns."""
+    """The input table and the roles of its columns.
+
+    Attributes:
+        as_of: When the data are judged, ISO 8601; absent before version 1.2.
+        contract: The rules they are held against; absent before version 1.2.
+    """
 
     inputs: list[InputFacts]
     columns: dict[str, str]
@@ -53,6 +59,8 @@ class SpecData(Part):
     key: list[str]
     order_by: list[str]
     time: str | None = None
+    as_of: str | None = None
+    contract: ContractConfig | None = None
     pii: list[str] = Field(default_factory=list)
     notes: dict[str, str] = Field(default_factory=dict)
 

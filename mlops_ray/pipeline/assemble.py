@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mlops_ray.data.contract_outcome import ContractOutcome
 from mlops_ray.manifest import (
+    ContractFacts,
     DataFacts,
     GateFacts,
     MetricFacts,
     ModelFacts,
+    QuarantineFacts,
     Result,
     SearchFacts,
     SplitFacts,
@@ -39,6 +42,7 @@ def assemble(spec: Spec, stages: Sequence[StageOutputs], store: ObjectStore) -> 
     labels = _json(store, done["features"]["labels"])["labels"]
     return Result(
         determinism=_determinism(trials),
+        contract=_contract(store, done["ingest"].get("contract")),
         data=DataFacts(
             fingerprint=done["ingest"]["fingerprint"],
             n_rows=sum(n_rows.values()),
@@ -56,6 +60,22 @@ def assemble(spec: Spec, stages: Sequence[StageOutputs], store: ObjectStore) -> 
         gates=_listed(store, done["gate"]["verdicts"], "gates", GateFacts),
         baseline=done["profile"]["train"],
         stages=list(stages),
+    )
+
+
+def _contract(store: ObjectStore, name: str | None) -> ContractFacts | None:
+    if name is None:
+        return None
+    outcome = ContractOutcome.from_bytes(store.get(name))
+    return ContractFacts(
+        verdict="PASS" if outcome.verdict == "PASS" else "WARN",
+        outcome=name,
+        set_aside=dict(outcome.set_aside),
+        quarantined=[
+            QuarantineFacts(rule=rule.rule, counts=dict(rule.counts))
+            for rule in outcome.rules
+            if rule.verdict == "QUARANTINED"
+        ],
     )
 
 

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from mlops_ray.data.ray_map import RayDataMap
+from mlops_ray.data.rule import CheckPlan
 from mlops_ray.data.split import SplitRows
 from mlops_ray.data.unit import list_units
 from mlops_ray.data.unit_map import map_in_process
@@ -101,6 +102,16 @@ class Context:
         data = self.spec.data
         salt = int(self.spec.seeds["split"])
         return SplitRows(self.spec.split, tuple(data.key), data.time, salt)
+
+    @property
+    def check(self) -> CheckPlan | None:
+        """The contract that the rows are held against, if one is declared."""
+        data = self.spec.data
+        if data.contract is None:
+            return None
+        return CheckPlan(
+            data.contract, data.target, data.time, data.as_of, tuple(data.key), frozenset(data.pii)
+        )
 
     def output(self, name: str) -> str:
         """Digest of an earlier stage's output, named ``stage.output``."""

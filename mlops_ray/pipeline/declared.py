@@ -50,6 +50,15 @@ def _ordered_rows(spec: Spec) -> dict[str, str]:
     return {} if spec.data.order_by else _files(spec)
 
 
+def _contract(spec: Spec) -> dict[str, Any]:
+    """All that the verdict on the data depends on; nothing where no contract is declared."""
+    data = spec.data
+    if data.contract is None:
+        return {}
+    declared = data.contract.model_dump(mode="json", exclude_none=True)
+    return {"contract": declared, "as_of": data.as_of, "target": data.target, "pii": data.pii}
+
+
 def _outputs(*wanted: str) -> Callable[[Spec, Outputs], dict[str, str]]:
     """Inputs that are outputs, each named ``stage.output``."""
 
@@ -77,7 +86,12 @@ def _split_params(spec: Spec) -> dict[str, Any]:
 def _ingest_params(spec: Spec) -> dict[str, Any]:
     params = _split_params(spec)
     formats = {file.name: file.format for file in spec.data.inputs}
-    return {**params, "data": {**params["data"], "formats": formats}}
+    return {**params, "data": {**params["data"], "formats": formats, **_contract(spec)}}
+
+
+def _profile_inputs(spec: Spec, done: Outputs) -> dict[str, str]:
+    verdict = () if spec.data.contract is None else ("ingest.contract",)
+    return _outputs("ingest.scan", *verdict)(spec, done)
 
 
 def _feature_columns(spec: Spec) -> list[str]:
@@ -93,7 +107,7 @@ def _matrix_params(spec: Spec) -> dict[str, Any]:
     params, data = _split_params(spec), spec.data
     more = {"order_by": data.order_by, "target": data.target, "task": data.task}
     folds = {"folds": spec.seeds["folds"]} if "folds" in spec.seeds else {}
-    return {**params, **folds, "data": {**params["data"], **more}}
+    return {**params, **folds, "data": {**params["data"], **_contract(spec), **more}}
 
 
 def _features_params(spec: Spec) -> dict[str, Any]:
@@ -132,7 +146,7 @@ _MATRICES: Final = ("features.state", "features.labels", "features.train", "feat
 STAGES: Final = (
     Stage("ingest", lambda spec, _: _files(spec), _ingest_params),
     Stage("split", _outputs("ingest.scan"), _split_params),
-    Stage("profile", _outputs("ingest.scan"), _profile_params),
+    Stage("profile", _profile_inputs, _profile_params),
     Stage("features", _and_rows("ingest.scan", "profile.train"), _features_params),
     Stage("search", _outputs(*_MATRICES), _search_params),
     Stage("refit", _outputs(*_MATRICES, "search.trials", "profile.train"), _refit_params),

@@ -134,6 +134,8 @@ def _data(resolved: Resolved, files: Sequence[InputFile]) -> SpecData:
         key=data.key,
         order_by=data.order_by,
         time=data.time,
+        as_of=data.as_of,
+        contract=data.contract,
         pii=sorted(name for name, column in data.columns.items() if column.pii),
         notes=data.notes,
     )

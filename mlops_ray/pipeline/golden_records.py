@@ -60,7 +60,7 @@ def _value(field: InputField, column: ColumnProfile, at: int) -> Any:  # noqa: A
         return "~ a category that training never saw"
     if isinstance(column, CategoryProfile):
         ranked = sorted(column.counts.counts.items(), key=lambda item: (-item[1], item[0]))
-        return ranked[at % len(ranked)][0]
+        return ranked[at % len(ranked)][0] if ranked else None  # Too many values to be counted.
     if isinstance(column, NumberProfile):
         value = column.quantile(_QUANTILES[at % len(_QUANTILES)])
         # As a float the largest int64 is 2^63, one more than the type holds.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from mlops_ray.config.loader import load_config
 from mlops_ray.errors import ConfigError, InvalidConfigError
 from mlops_ray.manifest import RunRecord, new_run
+from mlops_ray.pipeline.contract_rules import check_schema
 from mlops_ray.pipeline.declared import STAGE_NAMES
 from mlops_ray.pipeline.engine import Reuse
 from mlops_ray.pipeline.plan import Plan, make_plan
@@ -83,10 +84,13 @@ class Pipeline:
 
         Raises:
             InvalidConfigError: A parameter or a value does not fit the estimator.
+            ContractError: Columns are not those that the contract declares.
             DataError: Data are missing, unreadable or lack a column.
         """
         check_parameters(self.loaded)
-        return self._resolved().to_json()
+        resolved = self._resolved()
+        check_schema(self.loaded, resolved.schema)
+        return resolved.to_json()
 
     def plan(self, *, from_stage: str | None = None, no_cache: bool = False) -> Plan:
         """Say which stages a run would compute now and why; nothing is run.
@@ -127,7 +131,7 @@ class Pipeline:
             no_cache: Compute every stage.
 
         Returns:
-            The run, sealed or rejected by a gate.
+            The run, sealed or rejected: by a gate, or because data break their contract.
 
         Raises:
             MlopsRayError: The run failed; its record is kept in state `failed`.

@@ -95,6 +95,7 @@ def build_matrices(
         order_by=tuple(data.order_by),
         parts=parts,
         folds=folds_of(context),
+        check=context.check,
     )
     unit_map = context.unit_map()
     payloads = unit_map(partial(matrix_of_unit, plan), context.units)

@@ -173,7 +173,7 @@ def _checked(run: Run) -> Result:
         raise ManifestError(
             f"run {run.run_id} has no result to compare with",
             run.state,
-            "a run that was sealed or rejected",
+            "a run that was sealed, or rejected by a gate",
         )
     problems = verify_run(run.record).problems
     if problems:

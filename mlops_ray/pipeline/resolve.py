@@ -15,6 +15,7 @@ from mlops_ray.data.unit import check_typed, read_schema
 from mlops_ray.errors import ColumnError, ConfigError, ConfigProblem, InvalidConfigError, Where
 from mlops_ray.features.declaration import step_problems
 from mlops_ray.features.plan import FeatureSpec, further_passes, resolve_features
+from mlops_ray.pipeline.contract_rules import check_rules, check_schema, plan_of
 from mlops_ray.pipeline.snapshot import Snapshot, snapshot_of
 
 if TYPE_CHECKING:
@@ -77,7 +78,9 @@ def resolve(loaded: LoadedConfig, root: Path, store: ObjectStore) -> Resolved:
         store: May hold the snapshot of a bundled table; it is not written.
 
     Raises:
+        InvalidConfigError: A rule of the contract cannot be used.
         SourceError: There are no files, or they cannot be read or disagree.
+        ContractError: No features can be made, since columns break the contract.
         ColumnError: A column is absent or has a type that its steps cannot take.
         ConfigError: The name of a file or a column seems to hold a secret.
     """
@@ -88,16 +91,20 @@ def resolve(loaded: LoadedConfig, root: Path, store: ObjectStore) -> Resolved:
     else:
         files, snapshot = find_files(loaded.config.data.source, root), None
         schema = read_schema(files)
+    check_rules(loaded)
     special = _special_columns(loaded)
-    _check_present(loaded, special, schema)
     try:
+        _check_present(loaded, special, schema)
         check_target_type(schema, loaded.config.data)
         features = _features(loaded, schema, set(special.values()))
-    except ColumnError:
+    except (ColumnError, ConfigError):
+        check_schema(loaded, schema)  # What was declared of the columns says it better.
         # The type that does not fit may be no type at all: a column without a value.
         check_typed(files, _used(loaded, schema))
         raise
-    used = {*special.values(), *(column for spec in features for column in spec.columns)}
+    plan = plan_of(loaded.config.data)
+    ruled = [] if plan is None else plan.columns
+    used = {*special.values(), *(c for spec in features for c in spec.columns), *ruled}
     kept = {name: dtype for name, dtype in schema.items() if name in used}
     _check_recorded_names([file.name for file in files], kept)
     return Resolved(loaded, files, snapshot, kept, features)

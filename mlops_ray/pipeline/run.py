@@ -9,6 +9,7 @@ from mlops_ray.errors import ManifestError, NotFoundError, StoreError
 from mlops_ray.manifest import Envelope, GateFacts, Result, RunRecord, Spec, State, list_runs
 
 if TYPE_CHECKING:
+    from mlops_ray.data.contract_outcome import ContractOutcome
     from mlops_ray.registry import ModelVersion
     from mlops_ray.storage import Workspace
 
@@ -32,6 +33,17 @@ class Run:
     spec: Spec
     result: Result | None
     version: ModelVersion | None = None
+
+    @property
+    def contract(self) -> ContractOutcome | None:
+        """What came of the data contract; None where none was declared or none was judged."""
+        found = [item.sha256 for item in self.envelope.objects if item.role == "contract"]
+        if not found:
+            return None
+        # Here, so that the other commands about runs need not load Arrow.
+        from mlops_ray.data.contract_outcome import ContractOutcome  # noqa: PLC0415
+
+        return ContractOutcome.from_bytes(self.record.workspace.store.get(found[0]))
 
     @property
     def run_id(self) -> str:
@@ -102,6 +114,7 @@ class Run:
             "parent": self.envelope.parent,
             "metrics": self.metrics,
             "gates": [gate.model_dump(mode="json") for gate in self.gates],
+            "contract": self.contract.to_json() if self.contract else None,
             "model": self.model,
             "stages": [
                 {

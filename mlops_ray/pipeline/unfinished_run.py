@@ -117,6 +117,7 @@ class UnfinishedRun:
             "parent": self.parent or None,
             "metrics": {},
             "gates": [],
+            "contract": None,
             "model": None,
             "stages": [
                 {

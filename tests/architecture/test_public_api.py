@@ -13,6 +13,8 @@ PACKAGE = Path(mlops_ray.__file__).parent
 def test_the_public_names_are_these() -> None:
     assert mlops_ray.__all__ == [
         "ContainerImage",
+        "ContractError",
+        "Dataset",
         "Endpoint",
         "GateError",
         "MlopsRayError",

@@ -67,6 +67,7 @@ class _FurtherPasses:
             labels=self._labels or None,
             folds=folds_of(context),
             wanted=tuple(wanted),
+            check=context.check,
         )
         return refine(plan, context.unit_map()(partial(refine_unit, plan), context.units))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mlops_ray.data.contract import check_contract
+from mlops_ray.data.contract_outcome import ContractOutcome
 from mlops_ray.data.profile import Profile
 from mlops_ray.data.scan import Scan
 from mlops_ray.data.split import SPLITS
@@ -21,8 +22,11 @@ def execute(context: Context) -> Finished:
     """Check the statistics and keep a summary; those of train are the baseline of monitoring.
 
     Raises:
-        DataError: The contract does not hold.
+        ContractError: A rule of the declared contract rejects the data.
+        DataError: No model can be made of them.
     """
+    if context.check is not None:
+        context.value(context.output("ingest.contract"), ContractOutcome.from_bytes).check()
     found = context.value(context.output("ingest.scan"), Scan.from_bytes)
     declared = context.spec.features
     columns = dict.fromkeys(column for feature in declared for column in feature.columns)
