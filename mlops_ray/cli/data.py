@@ -1,4 +1,4 @@
-"""`mlops-ray data ...`: a table by itself, before anything is made of it."""
+"""`mlops-ray data ...`: a table by itself, before anything is made of it, and how it is kept."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ import typer
 
 import mlops_ray
 from mlops_ray.cli.exit_codes import OK, REJECTED
-from mlops_ray.cli.options import Address, AsJson, NumCpus
+from mlops_ray.cli.options import Address, AsJson, ConfigPath, NumCpus, Overrides, StoreOption
 from mlops_ray.cli.output import emit_json, say, show_table
 from mlops_ray.cli.run import describe_contract
 
 __all__ = ["app"]
 
 app = typer.Typer(
-    help="Profile a table, draft a contract from it, hold it against one.", no_args_is_help=True
+    help="Profile a table, draft a contract from it, hold it against one, keep a copy.",
+    no_args_is_help=True,
 )
 
 Table = Annotated[
@@ -76,6 +77,30 @@ def contract(
     if out is not None:
         raise typer.BadParameter("--out goes with --learn")
     return _report(dataset.check_contract(), as_json=as_json)
+
+
+@app.command("snapshot")
+def snapshot(
+    config: ConfigPath,
+    overrides: Overrides = None,
+    store: StoreOption = None,
+    as_json: AsJson = False,
+) -> int:
+    """Copy the exact inputs into the store, whatever their size.
+
+    Afterwards `reproduce` needs no --data, and a run reads the copies as long as the inputs are
+    still the same. Copies are kept by `store gc`.
+    """
+    kept = mlops_ray.Pipeline(config, overrides=overrides or (), store=store).snapshot()
+    if as_json:
+        emit_json("snapshot", kept.to_json())
+        return OK
+    show_table(
+        ["input", "bytes", "digest"],
+        [[file.name, file.size_bytes, file.sha256] for file in kept.inputs],
+    )
+    say(f"snapshot {kept.snapshot} of {kept.source}")
+    return OK
 
 
 def _learn(draft: str, out: Path | None, *, as_json: bool) -> int:

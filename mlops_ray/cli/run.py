@@ -109,6 +109,9 @@ def describe_run(outcome: Any) -> None:  # noqa: ANN401 - mlops_ray.Run, which i
     say(f"run        {outcome.run_id}  {outcome.state}  ({outcome.wall_s:.1f} s)")
     if outcome.envelope.parent:
         say(f"continues  {outcome.envelope.parent}")
+    for file in outcome.quarantined_files:
+        rows = "rows unknown" if file.n_rows is None else f"{file.n_rows} rows lost"
+        say(f"left out   {file.name}: {file.reason} ({rows})")
     say(f"spec_id    {outcome.spec_id}")
     say(f"result_id  {outcome.result_id or '-'}")
     if outcome.envelope.error and not outcome.contract:

@@ -41,12 +41,13 @@ def contradictions(config: PipelineConfig) -> Iterator[_Contradiction]:
 
 
 def _unreadable_source(config: PipelineConfig) -> Iterator[_Contradiction]:
-    scheme, mark, _ = config.data.source.path.partition("://")
-    if mark:  # The rest may hold a password.
+    source = config.data.source
+    scheme, mark, _ = (source.path or "").partition("://") if source else ("", "", "")
+    if mark and scheme != "s3":  # The rest may hold a password.
         yield (
             ("data", "source"),
             f"a source cannot be read by {scheme!r}",
-            "give a local file, folder or glob, or sklearn:NAME",
+            "give a local file, folder or glob, s3://bucket/path, sklearn:NAME, or a query",
         )
 
 
@@ -79,3 +80,11 @@ def _impossible_splits(config: PipelineConfig) -> Iterator[_Contradiction]:
             )
         if rule.time_from is not None and config.data.time is None:
             yield ("split", part, "time_from"), "no time column is declared", "declare 'data.time'"
+    data = config.data
+    is_fresh = data.contract is not None and data.contract.freshness is not None
+    if data.as_of is not None and data.time is None and not is_fresh:
+        yield (
+            ("data", "as_of"),
+            "nothing is compared with it",
+            "declare 'data.time', or 'data.contract.freshness'",
+        )

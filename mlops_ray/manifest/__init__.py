@@ -10,13 +10,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from mlops_ray.manifest.canonical import canonical_bytes, digest_json, from_canonical
-from mlops_ray.manifest.envelope import Envelope, ErrorFacts, ObjectFacts, StageFacts, State
+from mlops_ray.manifest.envelope import (
+    Envelope,
+    ErrorFacts,
+    InputProtection,
+    ObjectFacts,
+    StageFacts,
+    State,
+)
 from mlops_ray.manifest.result import (
     ContractFacts,
     DataFacts,
     GateFacts,
     MetricFacts,
     ModelFacts,
+    QuarantinedFile,
     QuarantineFacts,
     Result,
     SearchFacts,
@@ -50,11 +58,13 @@ __all__ = [
     "FeatureDeclaration",
     "GateFacts",
     "InputFacts",
+    "InputProtection",
     "MetricFacts",
     "ModelFacts",
     "ObjectFacts",
     "Problem",
     "QuarantineFacts",
+    "QuarantinedFile",
     "Result",
     "RunDiff",
     "RunDocuments",

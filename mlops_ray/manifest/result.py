@@ -6,6 +6,7 @@ no path: two specs, say other cuts of the same rows into files, may give one res
 
 from __future__ import annotations
 
+import operator
 from typing import Any, Literal
 
 from pydantic import Field
@@ -19,6 +20,7 @@ __all__ = [
     "MetricFacts",
     "ModelFacts",
     "QuarantineFacts",
+    "QuarantinedFile",
     "Result",
     "SearchFacts",
     "SplitFacts",
@@ -28,12 +30,34 @@ __all__ = [
 Verdict = Literal["PASS", "FAIL", "UNKNOWN", "OVERRIDDEN"]
 
 
+class QuarantinedFile(Part):
+    """An input file that was left out because it could not be read.
+
+    Attributes:
+        name: Name of the input.
+        reason: What is wrong with it.
+        n_rows: Rows that were lost with it, as its footer tells; absent where nothing does.
+    """
+
+    name: str
+    reason: str
+    n_rows: int | None = None
+
+
 class DataFacts(Part):
-    """Logical identity of the table."""
+    """Logical identity of the table.
+
+    Attributes:
+        fingerprint: Of all rows that were read.
+        n_rows: Their number.
+        columns: Logical types of the columns.
+        quarantined: Files that were left out; absent before 1.1, when none could be.
+    """
 
     fingerprint: str
     n_rows: int
     columns: dict[str, str]
+    quarantined: list[QuarantinedFile] = Field(default_factory=list, exclude_if=operator.not_)
 
 
 class QuarantineFacts(Part):

@@ -6,6 +6,8 @@ It holds no path, host, time or uuid: two machines that ask the same ask with th
 
 from __future__ import annotations
 
+import operator
+from functools import partial
 from typing import Any, Literal
 
 from pydantic import Field
@@ -39,7 +41,7 @@ class InputFacts(Part):
     """
 
     name: str
-    format: Literal["parquet", "csv"]
+    format: Literal["parquet", "csv", "jsonl"]
     sha256: str
     size_bytes: int
 
@@ -48,7 +50,9 @@ class SpecData(Part):
     """The input table and the roles of its columns.
 
     Attributes:
+        casts: Columns whose type was declared, whatever the files hold; absent before version 1.2.
         as_of: When the data are judged, ISO 8601; absent before version 1.2.
+        on_bad_file: Whether a file that cannot be read is left out; before 1.2 it never was.
         contract: The rules they are held against; absent before version 1.2.
     """
 
@@ -59,7 +63,11 @@ class SpecData(Part):
     key: list[str]
     order_by: list[str]
     time: str | None = None
+    casts: dict[str, str] = Field(default_factory=dict, exclude_if=operator.not_)
     as_of: str | None = None
+    on_bad_file: Literal["fail", "quarantine"] = Field(
+        default="fail", exclude_if=partial(operator.eq, "fail")
+    )
     contract: ContractConfig | None = None
     pii: list[str] = Field(default_factory=list)
     notes: dict[str, str] = Field(default_factory=dict)

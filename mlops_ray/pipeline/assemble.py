@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mlops_ray.data.contract_outcome import ContractOutcome
+from mlops_ray.data.quarantine import quarantine_from_bytes
 from mlops_ray.manifest import (
     ContractFacts,
     DataFacts,
     GateFacts,
     MetricFacts,
     ModelFacts,
+    QuarantinedFile,
     QuarantineFacts,
     Result,
     SearchFacts,
@@ -47,6 +49,7 @@ def assemble(spec: Spec, stages: Sequence[StageOutputs], store: ObjectStore) -> 
             fingerprint=done["ingest"]["fingerprint"],
             n_rows=sum(n_rows.values()),
             columns=dict(spec.data.columns),
+            quarantined=_quarantined(done["ingest"], store),
         ),
         split={
             name: SplitFacts(n_rows=n_rows[name], membership=membership)
@@ -77,6 +80,13 @@ def _contract(store: ObjectStore, name: str | None) -> ContractFacts | None:
             if rule.verdict == "QUARANTINED"
         ],
     )
+
+
+def _quarantined(ingest: dict[str, str], store: ObjectStore) -> list[QuarantinedFile]:
+    if "quarantine" not in ingest:
+        return []
+    bad = quarantine_from_bytes(store.get(ingest["quarantine"]))
+    return [QuarantinedFile(name=f.name, reason=f.reason, n_rows=f.n_rows) for f in bad]
 
 
 def _json(store: ObjectStore, name: str) -> dict[str, Any]:

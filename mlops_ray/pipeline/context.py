@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from mlops_ray.data.quarantine import quarantine_from_bytes
 from mlops_ray.data.ray_map import RayDataMap
 from mlops_ray.data.rule import CheckPlan
 from mlops_ray.data.split import SplitRows
@@ -17,7 +18,7 @@ from mlops_ray.pipeline.inputs import check_unchanged
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from mlops_ray.data.schema import Schema
+    from mlops_ray.data.schema import LogicalType, Schema
     from mlops_ray.data.source import InputFile
     from mlops_ray.data.unit import Unit
     from mlops_ray.data.unit_map import UnitMap
@@ -88,13 +89,22 @@ class Context:
 
     @cached_property
     def units(self) -> list[Unit]:
-        """The units of the input, in their order."""
-        return list_units(self.files)
+        """The units of the input, in their order, without files that ingest left out."""
+        quarantine = self.done.get("ingest", {}).get("quarantine")
+        if quarantine is None:
+            return list_units(self.files)
+        left_out = {bad.name for bad in quarantine_from_bytes(self.store.get(quarantine))}
+        return list_units([file for file in self.files if file.name not in left_out])
 
     @property
     def schema(self) -> Schema:
         """Logical types of the columns that the run reads."""
         return self.spec.data.columns  # type: ignore[return-value]  # Checked when the spec was frozen.
+
+    @property
+    def casts(self) -> dict[str, LogicalType]:
+        """Columns whose type was declared, whatever the files hold."""
+        return self.spec.data.casts  # type: ignore[return-value]  # Likewise.
 
     @property
     def split_rows(self) -> SplitRows:

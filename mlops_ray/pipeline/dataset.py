@@ -12,33 +12,34 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
 from mlops_ray.config.loader import load_config
-from mlops_ray.data.bundled import bundled_table, is_bundled
+from mlops_ray.config.source import SourceConfig
 from mlops_ray.data.contract_check import judge_scan
 from mlops_ray.data.counts import ValueCounts
 from mlops_ray.data.learn_contract import Roles, draft_contract, key_candidates
-from mlops_ray.data.parquet_file import parquet_bytes
 from mlops_ray.data.profile import CategoryProfile, Profile
 from mlops_ray.data.repeated_keys import KeyLook, find_repeated_keys
 from mlops_ray.data.scan import ALL, ScanPlan, scan
-from mlops_ray.data.source import FoundFile, find_files
+from mlops_ray.data.source import find_files
 from mlops_ray.data.split import SplitRows
 from mlops_ray.data.unit import list_units, read_schema
 from mlops_ray.data.unit_map import map_in_process
 from mlops_ray.errors import ConfigError, Where
 from mlops_ray.pipeline.contract_rules import check_rules, plan_of
+from mlops_ray.pipeline.resolve import declared_casts
+from mlops_ray.pipeline.snapshot import snapshot_of, source_text
 from mlops_ray.pipeline.threshold import threshold_bytes
 from mlops_ray.runtime.seeds import derive
-from mlops_ray.storage import project_root
+from mlops_ray.storage import ObjectStore, project_root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from mlops_ray.config.loader import LoadedConfig
-    from mlops_ray.config.model import SourceConfig
     from mlops_ray.data.column_profile import ColumnProfile
     from mlops_ray.data.contract_outcome import ContractOutcome
     from mlops_ray.data.contract_tally import Found
-    from mlops_ray.data.schema import Schema
+    from mlops_ray.data.schema import LogicalType, Schema
+    from mlops_ray.data.source import FoundFile
     from mlops_ray.data.unit import Unit
     from mlops_ray.data.unit_map import UnitMap
 
@@ -63,7 +64,7 @@ class Dataset:
         config_or_source: A pipeline file (``.yaml``), or a file, folder or glob of data, or
             ``sklearn:NAME``.
         data: Another source than the pipeline file names; relative paths start in the current
-            folder.
+            folder. Or a pandas DataFrame, pyarrow Table or Ray Dataset.
         num_cpus: CPUs of a local cluster, where one is needed.
         address: Cluster to join, where one is needed.
         in_process_below_bytes: Tables smaller than this are read without Ray.
@@ -76,14 +77,15 @@ class Dataset:
         self,
         config_or_source: str | Path,
         *,
-        data: str | None = None,
+        data: object = None,
         num_cpus: int | None = None,
         address: str | None = None,
         in_process_below_bytes: int | None = None,
     ) -> None:
         given = str(config_or_source)
         self.loaded: LoadedConfig | None = None
-        self._source: SourceConfig | str = given if data is None else data
+        self._table = None if isinstance(data, str | Path) else data
+        self._source = None if self._table is not None else SourceConfig(path=str(data or given))
         self._root = Path.cwd()
         if Path(given).suffix.lower() in _CONFIG_SUFFIXES:
             self.loaded = load_config(Path(given))
@@ -96,7 +98,7 @@ class Dataset:
     @property
     def source(self) -> str:
         """What the table is read from, as it was given."""
-        return self._source if isinstance(self._source, str) else self._source.path
+        return source_text(self._source, self._table)
 
     @property
     def pii(self) -> frozenset[str]:
@@ -192,7 +194,7 @@ class Dataset:
     def _opened(self) -> Iterator[_Opened]:
         with TemporaryDirectory() as folder:
             files = self._files(Path(folder))
-            schema, units = read_schema(files), list_units(files)
+            schema, units = read_schema(files, self._casts), list_units(files)
             if sum(file.size_bytes for file in files) < self._threshold:
                 yield _Opened(schema, units, map_in_process)
                 return
@@ -205,12 +207,18 @@ class Dataset:
             with connect(*self._cluster):
                 yield _Opened(schema, units, RayDataMap())
 
+    @property
+    def _casts(self) -> dict[str, LogicalType]:
+        return {} if self.loaded is None else declared_casts(self.loaded)
+
     def _files(self, folder: Path) -> list[FoundFile]:
-        if not is_bundled(self.source):
-            return find_files(self._source, self._root)
-        path = folder / f"{self.source.partition(':')[2]}.parquet"
-        path.write_bytes(parquet_bytes(bundled_table(self.source)))
-        return [FoundFile(path.name, path, "parquet", path.stat().st_size)]
+        snapshot = snapshot_of(self._source, self._table, ObjectStore(folder), keep=True)
+        if snapshot is not None:
+            return [snapshot.file]
+        if self._source is None:
+            hint = "give --data, or declare 'data.source'"
+            raise ConfigError("there is no table to look at", hint=hint)
+        return find_files(self._source, self._root)
 
 
 def _without_values(column: ColumnProfile) -> CategoryProfile:

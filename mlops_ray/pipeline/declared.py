@@ -86,7 +86,11 @@ def _split_params(spec: Spec) -> dict[str, Any]:
 def _ingest_params(spec: Spec) -> dict[str, Any]:
     params = _split_params(spec)
     formats = {file.name: file.format for file in spec.data.inputs}
-    return {**params, "data": {**params["data"], "formats": formats, **_contract(spec)}}
+    more: dict[str, Any] = {"formats": formats, **_contract(spec)}
+    if spec.data.on_bad_file == "quarantine":
+        # A cast tells which files do not fit.
+        more |= {"on_bad_file": spec.data.on_bad_file, "casts": spec.data.casts}
+    return {**params, "data": {**params["data"], **more}}
 
 
 def _profile_inputs(spec: Spec, done: Outputs) -> dict[str, str]:
@@ -100,7 +104,10 @@ def _feature_columns(spec: Spec) -> list[str]:
 
 def _profile_params(spec: Spec) -> dict[str, Any]:
     columns = _feature_columns(spec)
-    return {"data": {"task": spec.data.task, "target": spec.data.target}, "features": columns}
+    data: dict[str, Any] = {"task": spec.data.task, "target": spec.data.target}
+    if spec.data.as_of is not None:
+        data |= {"as_of": spec.data.as_of, "time": spec.data.time}
+    return {"data": data, "features": columns}
 
 
 def _matrix_params(spec: Spec) -> dict[str, Any]:

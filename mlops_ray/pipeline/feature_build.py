@@ -19,8 +19,9 @@ from mlops_ray.features.table_output import TablePlan, write_unit
 from mlops_ray.manifest import Spec, canonical_bytes, from_canonical
 from mlops_ray.pipeline.capture import captured, facts_of
 from mlops_ray.pipeline.engine import Engine
-from mlops_ray.pipeline.freeze import digested_inputs, pin_inputs, spec_of
+from mlops_ray.pipeline.freeze import spec_of
 from mlops_ray.pipeline.objects import ObjectList
+from mlops_ray.pipeline.pin import digested_inputs, pin_inputs
 from mlops_ray.pipeline.prepared import folds_of
 from mlops_ray.pipeline.stages.features import fit
 from mlops_ray.pipeline.workers import Workers
@@ -132,10 +133,12 @@ class FeatureBuild:
         store = stack.enter_context(self.workspace.store.lease())
         objects = ObjectList(store)
         bundle = captured(self.root, self.resolved.loaded.config.code, store.root)
-        if self.resolved.snapshot is not None:
-            files = pin_inputs(self.resolved, objects, self.digests)
-        else:  # Read where they lie: nobody is promised to find them again in the store.
-            files = digested_inputs(self.resolved, self.digests)
+        if self.resolved.has_files:
+            # Read where they lie: nobody is promised to find them again in the store.
+            files = digested_inputs(self.resolved, self.digests, self.root)
+        else:
+            pinned = pin_inputs(self.resolved, objects, self.digests, self.root)
+            files = [item.file for item in pinned]
         spec = Spec.from_bytes(spec_of(self.resolved, files, facts_of(bundle)).to_bytes())
         workers = Workers(
             placement=self.placement,

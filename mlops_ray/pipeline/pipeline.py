@@ -14,6 +14,7 @@ from mlops_ray.manifest import RunRecord, new_run
 from mlops_ray.pipeline.contract_rules import check_schema
 from mlops_ray.pipeline.declared import STAGE_NAMES
 from mlops_ray.pipeline.engine import Reuse
+from mlops_ray.pipeline.keep_inputs import keep_inputs
 from mlops_ray.pipeline.plan import Plan, make_plan
 from mlops_ray.pipeline.records import Records, register_run
 from mlops_ray.pipeline.resolve import (
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mlops_ray.pipeline.feature_build import FeatureTable
+    from mlops_ray.pipeline.keep_inputs import SnapshotReport
     from mlops_ray.pipeline.project import Project
     from mlops_ray.telemetry import Progress
 
@@ -49,6 +51,8 @@ class Pipeline:
     Args:
         config: Path of the pipeline file.
         overrides: ``dotted.key=value`` texts that win over the file.
+        data: A pandas DataFrame, pyarrow Table or Ray Dataset to be read instead of `data.source`.
+            What is read is a snapshot of it in the store, so the run can be executed again.
         store: Folder or URL of the store; else ``MLOPS_RAY_STORE``; else ``.mlops_ray/store``.
         registry: Path or URL; else ``MLOPS_RAY_REGISTRY``; else ``.mlops_ray/registry.db``.
 
@@ -61,6 +65,7 @@ class Pipeline:
         config: str | Path,
         *,
         overrides: Sequence[str] = (),
+        data: object = None,
         store: str | Path | None = None,
         registry: str | Path | None = None,
     ) -> None:
@@ -69,6 +74,7 @@ class Pipeline:
         except InvalidConfigError:  # With wrong parameters, if there are any, in the same list.
             load_config(Path(config), overrides, parameter_problems, step_problems)
             raise
+        self.data = data
         self.records = Records(Path(config).absolute().parent, store=store, registry=registry)
 
     @cached_property
@@ -105,6 +111,20 @@ class Pipeline:
         if plan.action("search") == "run":
             check_parameters(self.loaded)
         return plan
+
+    def snapshot(self) -> SnapshotReport:
+        """Copy the exact inputs into the store, whatever their size; nothing is run.
+
+        A later run reads the copies if the inputs are still the same, and `reproduce` finds them.
+
+        Raises:
+            DataError: Data are missing, unreadable or lack a column.
+            StoreError: The store cannot be written.
+        """
+        workspace = self.records.workspace
+        resolved = self._resolved(keep=True)
+        workspace.prepare()
+        return keep_inputs(resolved, workspace.store, self._digests(), self.records.root)
 
     def run(
         self,
@@ -143,12 +163,12 @@ class Pipeline:
 
         reuse = _reuse(from_stage, no_cache=no_cache)
         check_parameters(self.loaded)
-        resolved = self._resolved()
         self._check_place(address, num_cpus)
         if self.loaded.config.register_ is not None:
             _ = self.records.registry  # One that cannot be used is refused before the work.
         placement = Placement(num_cpus, address, threshold_bytes(in_process_below_bytes))
         workspace = self.records.workspace
+        resolved = self._resolved(keep=True)
         workspace.prepare()
         with ExitStack() as stack:
             store = stack.enter_context(workspace.store.lease())
@@ -198,7 +218,7 @@ class Pipeline:
         from mlops_ray.pipeline.feature_build import FeatureBuild  # noqa: PLC0415
         from mlops_ray.pipeline.workers import Placement  # noqa: PLC0415
 
-        resolved = self._resolved()
+        resolved = self._resolved(keep=True)
         self._check_place(address, num_cpus)
         placement = Placement(num_cpus, address, threshold_bytes(in_process_below_bytes))
         workspace = self.records.workspace
@@ -217,10 +237,11 @@ class Pipeline:
     def _digests(self) -> DigestCache:
         return DigestCache(self.records.workspace.store_root / "digests.db")
 
-    def _resolved(self) -> Resolved:
-        workspace, root = self.records.workspace, self.records.root
-        check_outlives_upload(workspace, self.loaded.config.data.source.path, root)
-        return resolve(self.loaded, root, workspace.store)
+    def _resolved(self, *, keep: bool = False) -> Resolved:
+        workspace, root, source = self.records.workspace, self.records.root, self.loaded.config.data
+        path = source.source.path if source.source and self.data is None else None
+        check_outlives_upload(workspace, path, root)
+        return resolve(self.loaded, root, workspace.store, self.data, keep=keep)
 
     def _check_place(self, address: str | None, num_cpus: int | None) -> None:
         target = address or os.environ.get("RAY_ADDRESS") or "local"

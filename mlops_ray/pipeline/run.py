@@ -10,6 +10,7 @@ from mlops_ray.manifest import Envelope, GateFacts, Result, RunRecord, Spec, Sta
 
 if TYPE_CHECKING:
     from mlops_ray.data.contract_outcome import ContractOutcome
+    from mlops_ray.manifest import QuarantinedFile
     from mlops_ray.registry import ModelVersion
     from mlops_ray.storage import Workspace
 
@@ -82,6 +83,11 @@ class Run:
         return self.result.gates if self.result else []
 
     @property
+    def quarantined_files(self) -> list[QuarantinedFile]:
+        """Input files that were left out because they could not be read."""
+        return self.result.data.quarantined if self.result else []
+
+    @property
     def model(self) -> dict[str, Any] | None:
         """Name, version and bundle of the registered model; None where nothing was registered."""
         if self.version is None:
@@ -115,6 +121,9 @@ class Run:
             "metrics": self.metrics,
             "gates": [gate.model_dump(mode="json") for gate in self.gates],
             "contract": self.contract.to_json() if self.contract else None,
+            "quarantined_files": [
+                f.model_dump(mode="json", exclude_none=True) for f in self.quarantined_files
+            ],
             "model": self.model,
             "stages": [
                 {

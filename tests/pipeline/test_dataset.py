@@ -1,6 +1,7 @@
 """A table by itself: profile, drafted contract and check, in process and without a cluster."""
 
 import json
+import sqlite3
 import sys
 from pathlib import Path
 
@@ -183,3 +184,31 @@ _CENSUS_CONFIG = {
     "features": [{"columns": ["AGEP"]}],
     "model": {"family": "xgboost"},
 }
+
+
+def test_a_table_and_a_query_are_looked_at_like_files(tmp_path, monkeypatch):
+    table = pa.table({"n": [1, 2, 3], "s": ["a", None, "b"]})
+    with sqlite3.connect(tmp_path / "w.db") as connection:
+        table.to_pandas().to_sql("t", connection, index=False)
+    connection.close()
+    monkeypatch.setenv("TEST_TABLE_URL", f"sqlite:///{tmp_path / 'w.db'}")
+    query = {"sql": "SELECT * FROM t", "url_env": "TEST_TABLE_URL"}
+    config = {
+        "version": 1,
+        "name": "t",
+        "objective": {"metric": "rmse"},
+        "data": {"source": query, "task": "regression", "target": "n", "key": ["n"]},
+        "split": {"test": {"share": 0.2}, "valid": {"share": 0.2}},
+        "features": [{"columns": ["s"], "steps": ["one_hot"]}],
+        "model": {"family": "linear"},
+    }
+    (tmp_path / "p.yaml").write_text(json.dumps(config))
+
+    found = [
+        Dataset(tmp_path / "p.yaml").profile(),
+        Dataset(tmp_path / "p.yaml", data=table).profile(),
+        Dataset("unused", data=table.to_pandas()).profile(),
+    ]
+
+    assert found[0] == found[1] == found[2]
+    assert (found[0].n_rows, found[0].columns["s"].n_null) == (3, 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mlops_ray.data.as_of import check_as_of
 from mlops_ray.data.contract import check_contract
 from mlops_ray.data.contract_outcome import ContractOutcome
 from mlops_ray.data.profile import Profile
@@ -28,12 +29,14 @@ def execute(context: Context) -> Finished:
     if context.check is not None:
         context.value(context.output("ingest.contract"), ContractOutcome.from_bytes).check()
     found = context.value(context.output("ingest.scan"), Scan.from_bytes)
-    declared = context.spec.features
+    data, declared = context.spec.data, context.spec.features
+    if data.as_of is not None and data.time is not None:
+        check_as_of(found, data.time, data.as_of)
     columns = dict.fromkeys(column for feature in declared for column in feature.columns)
-    check_contract(found, context.spec.data, columns)
+    check_contract(found, data, columns)
     outputs: dict[str, str] = {}
     for name in SPLITS:
         document = found.profiles[name].to_json()  # Shorter than the profile; later stages see it.
-        data = canonical_bytes(document)
-        outputs[name] = context.put(f"profile {name}", data, value=Profile.from_json(document))
+        content = canonical_bytes(document)
+        outputs[name] = context.put(f"profile {name}", content, value=Profile.from_json(document))
     return Finished(outputs, "driver", {})
