@@ -70,8 +70,9 @@ def power(
     numpy takes shortcuts, such as a product for a square, where it sees one exponent for all
     values: also where there is one value only, which is therefore computed twice.
     """
-    base = np.ascontiguousarray(values)
-    exponents = np.ascontiguousarray(np.broadcast_to(exponent, base.shape), np.float64)
+    base, exponents = (
+        np.ascontiguousarray(one, np.float64) for one in np.broadcast_arrays(values, exponent)
+    )
     if base.size != 1:
         return _quietly(lambda same: np.power(same, exponents), base)
     pair = _quietly(lambda same: np.power(same, np.repeat(exponents, 2)), np.repeat(base, 2))

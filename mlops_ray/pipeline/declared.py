@@ -29,16 +29,29 @@ class Stage:
         name: Its name.
         inputs: Digests that it reads, by name; those of input files stand under ``file:<name>``.
         params: Everything of the spec that it looks at, under the keys of a pipeline file.
+        computes_features: Whether it runs the feature functions that a project declares.
     """
 
     name: str
     inputs: Callable[[Spec, Outputs], dict[str, str]]
     params: Callable[[Spec], dict[str, Any]]
+    computes_features: bool = False
 
     @property
     def module(self) -> str:
         """Where its `execute` stands; its import closure is the stage's code."""
         return f"{_PACKAGE}.{self.name}"
+
+    def modules(self, spec: Spec) -> list[str]:
+        """All modules whose import closures are the stage's code."""
+        return [self.module, *(_function_modules(spec) if self.computes_features else [])]
+
+
+def _function_modules(spec: Spec) -> list[str]:
+    """Modules of the project's own feature functions."""
+    steps = (step for feature in spec.features for step in feature.steps)
+    names = (str(step["name"]) for step in steps if step["step"] == "function")
+    return sorted({name.partition(":")[0] for name in names})
 
 
 def _files(spec: Spec) -> dict[str, str]:
@@ -154,15 +167,26 @@ STAGES: Final = (
     Stage("ingest", lambda spec, _: _files(spec), _ingest_params),
     Stage("split", _outputs("ingest.scan"), _split_params),
     Stage("profile", _profile_inputs, _profile_params),
-    Stage("features", _and_rows("ingest.scan", "profile.train"), _features_params),
+    Stage(
+        "features",
+        _and_rows("ingest.scan", "profile.train"),
+        _features_params,
+        computes_features=True,
+    ),
     Stage("search", _outputs(*_MATRICES), _search_params),
-    Stage("refit", _outputs(*_MATRICES, "search.trials", "profile.train"), _refit_params),
+    Stage(
+        "refit",
+        _outputs(*_MATRICES, "search.trials", "profile.train"),
+        _refit_params,
+        computes_features=True,
+    ),
     Stage(
         "evaluate",
         _and_rows(
             "features.state", "features.labels", "features.valid", "search.trials", "refit.bundle"
         ),
         _evaluate_params,
+        computes_features=True,
     ),
     Stage("gate", _outputs("evaluate.metrics"), _gate_params),
 )

@@ -196,7 +196,9 @@ def declared_members(
 ) -> dict[str, Any]:
     """Members of a stage's record that are known before it runs, its key among them."""
     inputs, params = stage.inputs(spec, done), stage.params(spec)
-    closure = import_closure(code, stage.module)
+    closure: dict[str, str] = {}
+    for module in stage.modules(spec):
+        closure |= import_closure(code, module)
     return {
         "stage": stage.name,
         "inputs": inputs,

@@ -18,6 +18,7 @@ from mlops_ray.errors import ColumnError, ConfigError, ConfigProblem, InvalidCon
 from mlops_ray.features.declaration import step_problems
 from mlops_ray.features.plan import FeatureSpec, further_passes, resolve_features
 from mlops_ray.pipeline.contract_rules import check_rules, check_schema, plan_of
+from mlops_ray.pipeline.feature_functions import check_functions
 from mlops_ray.pipeline.snapshot import snapshot_of, source_text
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ def resolve(
     """
     files, schema = _files_and_schema(loaded, root, store, data, keep=keep)
     check_rules(loaded)
+    check_functions(loaded, root)
     special = _special_columns(loaded)
     try:
         _check_present(loaded, special, schema)

@@ -25,6 +25,7 @@ def test_the_public_names_are_these() -> None:
         "Registry",
         "Run",
         "exit_code",
+        "feature_function",
         "init_project",
         "relaunch",
         "terminal_progress",

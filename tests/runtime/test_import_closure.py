@@ -151,7 +151,10 @@ def test_every_module_that_a_stage_loads_lies_in_its_closure(stage):
 
 
 def test_only_lazy_packages_and_the_engine_import_by_a_calculated_name():
-    """The engine imports stages, whose own closures are their keys; no stage imports the engine."""
+    """The engine imports stages, whose own closures are their keys; no stage imports the engine.
+
+    The modules of feature functions stand in the spec, and their closures count as stages' code.
+    """
     calls = {}
     for path in sorted(PACKAGE.rglob("*.py")):
         found = [node for node in ast.walk(ast.parse(path.read_bytes())) if _is_dynamic(node)]
@@ -161,7 +164,7 @@ def test_only_lazy_packages_and_the_engine_import_by_a_calculated_name():
     closures = {path for stage in STAGES for path in import_closure(files, stage.module)}
 
     lazy = ("__init__.py", "manifest/__init__.py", "storage/__init__.py")
-    assert calls == dict.fromkeys((*lazy, "pipeline/engine.py"), 1)
+    assert calls == dict.fromkeys((*lazy, "features/functions.py", "pipeline/engine.py"), 1)
     assert "mlops_ray/pipeline/engine.py" not in closures
     assert len(closures) > 50
 

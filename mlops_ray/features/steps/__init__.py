@@ -13,6 +13,7 @@ from mlops_ray.features.steps.clip import Clip
 from mlops_ray.features.steps.date_parts import DateParts
 from mlops_ray.features.steps.expression import Expression
 from mlops_ray.features.steps.frequency import Frequency
+from mlops_ray.features.steps.function import Function
 from mlops_ray.features.steps.hashing import Hashing
 from mlops_ray.features.steps.impute import Impute, IsNull
 from mlops_ray.features.steps.interactions import Interactions
@@ -50,6 +51,7 @@ _ALL: Final[tuple[type[Step], ...]] = (
     DateParts,
     Interactions,
     Expression,
+    Function,
 )
 
 # Name -> step; the names of a pipeline file and of a fitted state.

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
-from mlops_ray.features import formula
+from mlops_ray.errors import ConfigError
+from mlops_ray.features.formula import parse_formula
 from mlops_ray.features.steps.step import Fitted, JointStep, Kernel, Policies
 
 if TYPE_CHECKING:
@@ -46,12 +47,15 @@ class Expression(JointStep):
     @field_validator("formula")
     @classmethod
     def _parses(cls, value: str) -> str:
-        formula.parse(value)
+        try:
+            parse_formula(value)
+        except ConfigError as error:
+            raise ValueError(str(error)) from None
         return value
 
     def fit(self, names: Sequence[str]) -> Fitted:
         """Nothing to fit; the names of the formula have to be columns of the group."""
-        used = formula.parse(self.formula).names
+        used = set(parse_formula(self.formula).columns)
         unknown = sorted(used - set(names))
         if unknown:
             what = f"the formula names {unknown[0]!r}, which is no column of its group"
@@ -71,9 +75,9 @@ class Expression(JointStep):
     @classmethod
     def kernel(cls, names: Sequence[str], fitted: Fitted) -> Kernel:
         """The formula, row by row of the block a column."""
-        parsed = formula.parse(fitted["formula"])
+        parsed = parse_formula(fitted["formula"])
 
         def run(values: NDArray[np.float64]) -> NDArray[np.float64]:
-            return parsed.evaluate(dict(zip(names, values, strict=True)), values.shape[1:])
+            return parsed.evaluate(dict(zip(names, values, strict=True)))
 
         return run
