@@ -37,7 +37,7 @@ class StepDeclaration(_Strict):
     def _expand_short_forms(cls, value: Any) -> Any:  # noqa: ANN401 - raw YAML
         if isinstance(value, str):
             return {"step": value}
-        if isinstance(value, dict) and "step" in value:
+        if isinstance(value, dict) and "step" in value and value.keys() != {"step", "options"}:
             options = {name: item for name, item in value.items() if name != "step"}
             return {"step": value["step"], "options": options}
         if isinstance(value, dict) and len(value) == 1:

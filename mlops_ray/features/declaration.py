@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from mlops_ray.features.steps.step import Step
 
 __all__ = ["read_step", "step_problems"]
+
+_NAMED: Final = "give its options by name, as in {impute: {strategy: mean}}"
 
 
 def read_step(declared: StepDeclaration, key: str = "") -> Step:
@@ -37,6 +39,8 @@ def read_step(declared: StepDeclaration, key: str = "") -> Step:
     name, where = declared.step, Where(key=key)
     if name not in DECLARABLE:
         raise ConfigError(f"unknown step {name!r}", hint=nearest(name, DECLARABLE), where=where)
+    if _is_bare(declared):
+        raise ConfigError(f"step {name!r} takes no bare value", hint=_NAMED, where=where)
     try:
         return STEPS[name].model_validate(_options(declared))
     except ValidationError as error:
@@ -69,6 +73,10 @@ def _problems(
         hint = nearest(name, DECLARABLE)
         yield ConfigProblem(f"unknown step {name!r}", hint=hint, where=document.where(path))
         return
+    if _is_bare(declared):
+        what = f"step {name!r} takes no bare value"
+        yield ConfigProblem(what, hint=_NAMED, where=document.where(path))
+        return
     options = isinstance(raw, dict) and "step" not in raw
     at = (*path, name) if options else path
     try:
@@ -84,5 +92,10 @@ def _options(declared: StepDeclaration) -> dict[str, Any]:
         return {}
     if isinstance(options, dict):
         return options
-    short = STEPS[declared.step].short
-    return {short or "options": options}
+    return {STEPS[declared.step].short: options}
+
+
+def _is_bare(declared: StepDeclaration) -> bool:
+    """Whether a value stands for an option, and the step has none that it could stand for."""
+    by_name = declared.options is None or isinstance(declared.options, dict)
+    return not by_name and not STEPS[declared.step].short

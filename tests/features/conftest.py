@@ -95,6 +95,12 @@ def bench(tmp_path) -> Bench:
     return Bench(tmp_path)
 
 
+@pytest.fixture
+def folds() -> Folds:
+    """What decides the folds of a `Bench`."""
+    return FOLDS
+
+
 @pytest.fixture(scope="session")
 def bench_of():
     """The class, for fixtures that live longer."""
