@@ -141,11 +141,11 @@ def test_mistakes_in_steps_are_told_with_all_others_and_their_place(project):
     wrong = {"columns": ["x"], "steps": [{"robust": {"hihg": 1.0}}]}
 
     with pytest.raises(InvalidConfigError) as caught:
-        project(wrong, model={"family": "linear", "params": {"alhpa": 1}})
+        project(wrong, model={"family": "linear", "params": {"alphaa": 1}})
 
     assert [problem.where.key for problem in caught.value.problems] == [
         "features.0.steps.0.robust.hihg",
-        "model.params.alhpa",
+        "model.params.alphaa",
     ]
     assert "did you mean 'high'?" in str(caught.value)
 
