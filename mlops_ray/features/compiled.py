@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mlops_ray.errors import ColumnError, RecordError, Where
-from mlops_ray.features.program import Blocks, Program, Refusal
+from mlops_ray.features.lookup import Refusal
+from mlops_ray.features.program import Blocks, Program
 from mlops_ray.features.record_input import RecordDecoder
 from mlops_ray.features.state import FeatureState
 from mlops_ray.features.table_input import blocks_of_table

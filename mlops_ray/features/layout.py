@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from mlops_ray.features.graph import Graph, Node, Output
+    from mlops_ray.features.graph import Graph
+    from mlops_ray.features.values import Node, Output
 
 __all__ = ["gatherer", "scheduled", "writer"]
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from mlops_ray.features.graph import Graph
 from mlops_ray.features.layout import gatherer, scheduled, writer
+from mlops_ray.features.lookup import Refusal, lookup
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,14 +26,13 @@ if TYPE_CHECKING:
     from mlops_ray.features.fitted import Feature
     from mlops_ray.features.steps.step import Kernel
 
-__all__ = ["Blocks", "Program", "Refusal"]
+__all__ = ["Blocks", "Program"]
 
 _ROWS_A_CHUNK: Final = 8192  # What lies between two steps stays in the processor's cache.
 _NO_PLACE: Final = 2**62
 _TOO_LARGE: Final = "a value is infinite or too large for the model's 32-bit features"
 _MISSING: Final = "a value is missing, and the model takes no missing values"
 _UNDEFINED: Final = "a step has no result for the value"
-_NOT_ALLOWED: Final = "the value is a category, or a null, that a step does not allow"
 
 
 class Blocks(NamedTuple):
@@ -49,14 +49,6 @@ class Blocks(NamedTuple):
     has_nulls: bool = True
 
 
-class Refusal(Exception):  # noqa: N818 - never leaves this package
-    """A value that cannot be used: what is wrong, its row and its column."""
-
-    def __init__(self, what: str, row: int, column: str) -> None:
-        super().__init__(what, row, column)
-        self.what, self.row, self.column = what, row, column
-
-
 @dataclass(frozen=True, slots=True)
 class _Operation:
     """Steps of one key: where their input lies, what is done, what it may not give.
@@ -69,42 +61,6 @@ class _Operation:
     refuses: bool
     only_fills: bool
     columns: tuple[tuple[str, ...], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Lookup:
-    """Tables behind one another, and where each row of codes looks.
-
-    `rows` are the code rows, `starts` the positions of their tables, `sizes` the codes of each way
-    and `n_ways` the ways; `refused` marks positions that may not be looked at, if there are any.
-    """
-
-    rows: NDArray[np.intp]
-    starts: NDArray[np.int64]
-    sizes: NDArray[np.int64]
-    n_ways: NDArray[np.int64]
-    refused: NDArray[np.bool_] | None
-    columns: tuple[str, ...]
-
-    def at(self, codes: NDArray[np.int32], folds: NDArray[np.uint64] | None) -> NDArray[np.int64]:
-        """Positions, shape ``(n_tables, n_rows)``.
-
-        Raises:
-            Refusal: A position is refused.
-        """
-        found = codes.take(self.rows, axis=0) + self.starts
-        if folds is not None:
-            for row, n_ways in enumerate(self.n_ways[:, 0]):
-                if n_ways > 1:
-                    n_folds = int(n_ways) - 1
-                    way = (folds % np.uint64(n_folds)).astype(np.int64)
-                    found[row] += (way - n_folds) * self.sizes[row]
-        if self.refused is not None:
-            refused = self.refused[found]
-            if refused.any():
-                at, row = (int(i) for i in np.argwhere(refused)[0])
-                raise Refusal(_NOT_ALLOWED, row, self.columns[at])
-        return found
 
 
 class Program:
@@ -125,11 +81,11 @@ class Program:
         self.number_columns = _number_columns(graph)
         lanes = [(t.coder, t.ways, t.refused) for t in graph.tables]
         self.coders = _coders([c for c, _, _ in lanes] + [i.coder for i in graph.indicators])
-        self._lookup, table = _lookup(self.coders, lanes)
+        self._lookup, table = lookup(self.coders, lanes)
         self._table = table.astype(np.float64)
         self.has_folds = any(len(ways) > 1 for _, ways, _ in lanes)
         places = [(i.coder, [_places(i)], i.refused) for i in graph.indicators]
-        self._indicators, found = _lookup(self.coders, places)
+        self._indicators, found = lookup(self.coders, places)
         self._places = found.astype(np.int64)
         # In a single row, what has no place goes right behind it.
         self._places_alone = np.minimum(self._places, self.n_outputs)
@@ -270,35 +226,6 @@ def _coders(used: Sequence[Coder]) -> list[Coder]:
 
 def _places(indicator: Any) -> list[int]:  # noqa: ANN401 - an Indicator
     return [_NO_PLACE if at is None else at + indicator.start for at in indicator.places]
-
-
-def _lookup(
-    coders: Sequence[Coder], tables: Sequence[tuple[Coder, list[list[Any]], frozenset[int]]]
-) -> tuple[_Lookup | None, NDArray[Any]]:
-    entries: list[Any] = []
-    refused: list[int] = []
-    starts, sizes, n_ways = [], [], []
-    for coder, ways, no in tables:
-        size = len(coder.meanings)
-        refused += [len(entries) + way * size + at for way in range(len(ways)) for at in no]
-        starts.append(len(entries) + (len(ways) - 1) * size)  # The last way: no fold left out.
-        sizes.append(size)
-        n_ways.append(len(ways))
-        for way in ways:
-            entries += way
-    if not tables:
-        return None, np.empty(0)
-    marks = np.zeros(len(entries), dtype=np.bool_)
-    marks[refused] = True
-    lookup = _Lookup(
-        rows=np.array([coders.index(coder) for coder, _, _ in tables], dtype=np.intp),
-        starts=np.array(starts, dtype=np.int64)[:, np.newaxis],
-        sizes=np.array(sizes, dtype=np.int64)[:, np.newaxis],
-        n_ways=np.array(n_ways, dtype=np.int64)[:, np.newaxis],
-        refused=marks if refused else None,
-        columns=tuple(coder.column for coder, _, _ in tables),
-    )
-    return lookup, np.array(entries)
 
 
 def _operation(group: Sequence[Any], at: dict[int, tuple[int, int]], block: int) -> _Operation:
