@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from mlops_ray.data.quarantine import quarantine_from_bytes
-from mlops_ray.data.ray_map import RayDataMap
 from mlops_ray.data.rule import CheckPlan
 from mlops_ray.data.split import SplitRows
 from mlops_ray.data.unit import list_units
@@ -155,6 +154,9 @@ class Context:
         """What works on the units: this process for a small input, else Ray Data."""
         if self.means.is_small:
             return map_in_process
+        # Imported here: with Ray Data it takes a second, which a small input does not need.
+        from mlops_ray.data.ray_map import RayDataMap  # noqa: PLC0415
+
         self.means.connect()
         return RayDataMap()
 
@@ -166,7 +168,7 @@ class Context:
         """
         check_unchanged(self.files, self.store, self.digests)
         facts: dict[str, Any] = {"units": len(self.units)}
-        if not isinstance(unit_map, RayDataMap):
+        if self.means.is_small:
             return "driver", facts
-        stats = unit_map.last_stats
+        stats = getattr(unit_map, "last_stats", None)
         return "ray_data", {**facts, **({"tasks": stats.n_tasks} if stats else {})}
