@@ -86,7 +86,8 @@ def _report_rejection(outcome: Any, *, as_json: bool) -> int:  # noqa: ANN401 - 
     if as_json:
         emit_json("error", {**error_content(error), "run": outcome.to_json()})
     else:
-        describe_run(outcome)
+        describe_run(outcome)  # With the rules of a contract, which need not be told twice.
+        error = kind(error.what.partition("\n")[0], hint=error.hint)
     say(f"error: {error}")
     return REJECTED
 

@@ -132,7 +132,7 @@ def _broken(rule: Rule) -> RuleVerdict:
 
 def _of_counts(judge: _Judge, rule: Rule, found: Found) -> RuleOutcome:
     """A rule that rows break; rows set aside are counted beside those that are left."""
-    counts = {part: found.counts.get(part, 0) for part in {**judge.n_rows, **found.counts}}
+    counts = {part: found.counts.get(part, 0) for part in (*judge.n_rows, *sorted(found.counts))}
     if rule.is_quarantine:
         verdict: RuleVerdict = "QUARANTINED" if found.n_rows else "PASS"
         return _outcome(rule, verdict, f"{found.n_rows} rows set aside", counts, found)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeAlias
 
 from mlops_ray.data.contract_tally import Example
+from mlops_ray.data.split import SPLITS
 from mlops_ray.errors import ContractError, ManifestError
 from mlops_ray.manifest.canonical import canonical_bytes, from_canonical
 
@@ -93,7 +94,7 @@ class RuleOutcome:
             value["verdict"],
             value["wanted"],
             value["got"],
-            value["counts"],
+            _ordered(value["counts"]),
             examples,
         )
 
@@ -127,14 +128,9 @@ class ContractOutcome:
         """
         failing = [rule for rule in self.rules if rule.is_failing]
         if failing:
-            total = sum(self.n_rows.values())
-            what = "\n".join(
-                [
-                    f"gate data_valid: {len(failing)} rules reject the {total} rows",
-                    *map(str, failing),
-                ]
-            )
-            raise ContractError(what)
+            rules = "1 rule" if len(failing) == 1 else f"{len(failing)} rules"
+            head = f"gate data_valid: the data break {rules} of their contract"
+            raise ContractError("\n".join([head, *map(str, failing)]))
 
     def to_json(self) -> dict[str, Any]:
         """The content of ``mlops-ray/contract/v1``."""
@@ -160,4 +156,10 @@ class ContractOutcome:
         if not isinstance(value, dict) or value.get("schema") != OUTCOME_SCHEMA:
             raise ManifestError("not a contract's outcome", wanted=OUTCOME_SCHEMA)
         rules = tuple(RuleOutcome.from_json(rule) for rule in value["rules"])
-        return cls(value["n_rows"], value["set_aside"], rules)
+        return cls(_ordered(value["n_rows"]), _ordered(value["set_aside"]), rules)
+
+
+def _ordered(counts: Mapping[str, int]) -> dict[str, int]:
+    """In the order of the parts, which canonical JSON does not keep."""
+    first = [name for name in SPLITS if name in counts]
+    return {name: counts[name] for name in dict.fromkeys([*first, *sorted(counts)])}

@@ -92,11 +92,21 @@ def find_repeated_keys(
 
 def _hashes_of_unit(look: KeyLook, partition: int, n_partitions: int, unit: Unit) -> bytes:
     """The unit's distinct hashes of one partition, then those of them that stand twice in it."""
-    _, hashes = _keys(look, unit, with_parts=False)
-    hashes = np.sort(hashes[hashes % np.uint64(n_partitions) == partition])
-    repeated = np.unique(hashes[1:][hashes[1:] == hashes[:-1]])
-    distinct = np.unique(hashes)
+    table = read_kept(unit, look.schema, look.columns, look.plan)
+    hashes = _hashes(look, table, _complete(look, table))
+    if n_partitions > 1:
+        hashes = hashes[hashes % np.uint64(n_partitions) == partition]
+    hashes = np.sort(hashes)
+    is_first, repeated = _first_of_each(hashes)
+    distinct = hashes if is_first.all() else hashes[is_first]
     return np.concatenate([np.array([distinct.size], np.uint64), distinct, repeated]).tobytes()
+
+
+def _first_of_each(hashes: NDArray[np.uint64]) -> tuple[NDArray[np.bool_], NDArray[np.uint64]]:
+    """Of sorted hashes: which are the first of their value, and the values that stand twice."""
+    is_first = np.ones(hashes.size, dtype=np.bool_)
+    np.not_equal(hashes[1:], hashes[:-1], out=is_first[1:])
+    return is_first, np.unique(hashes[~is_first])
 
 
 def _suspects(answers: Sequence[bytes]) -> Iterator[NDArray[np.uint64]]:
@@ -105,14 +115,27 @@ def _suspects(answers: Sequence[bytes]) -> Iterator[NDArray[np.uint64]]:
     distinct = np.concatenate([words[1 : 1 + int(words[0])] for words in read])
     within = [words[1 + int(words[0]) :] for words in read]
     distinct.sort()
-    suspects = np.unique(np.concatenate([distinct[1:][distinct[1:] == distinct[:-1]], *within]))
+    suspects = np.unique(np.concatenate([_first_of_each(distinct)[1], *within]))
     for start in range(0, suspects.size, _SUSPECTS_A_LOOK):
         yield suspects[start : start + _SUSPECTS_A_LOOK]
 
 
 def _rows_of_unit(look: KeyLook, suspects: NDArray[np.uint64], unit: Unit) -> bytes:
     """How often each suspected key stands in each part of the unit."""
-    keys, hashes = _keys(look, unit, with_parts=True)
+    split = look.split
+    wanted = dict.fromkeys([*look.columns, *(split.columns if split else ())])
+    table = read_kept(unit, look.schema, list(wanted), look.plan)
+    complete = _complete(look, table)
+    hashes = _hashes(look, table, complete)
+    codes = np.zeros(table.num_rows, np.int8)
+    if split is not None:
+        codes = assign_split(table, look.schema, split)
+    columns: dict[str, Any] = {
+        f"key_{at}": _plain(table.column(name)) for at, name in enumerate(look.columns)
+    }
+    keys = pa.table({**columns, "part": codes})
+    if complete is not None:
+        keys = keys.filter(pa.array(complete))
     at = np.minimum(np.searchsorted(suspects, hashes), suspects.size - 1)
     is_suspect = suspects[at] == hashes
     keys = keys.append_column("hash", pa.array(hashes)).filter(pa.array(is_suspect))
@@ -154,23 +177,22 @@ def _examples(look: KeyLook, of_key: pa.Table, key: Sequence[str]) -> tuple[Exam
     )
 
 
-def _keys(look: KeyLook, unit: Unit, *, with_parts: bool) -> tuple[pa.Table, NDArray[np.uint64]]:
-    """The keys without nulls of a unit, and the first hash lane of each."""
-    split = look.split if with_parts else None
-    wanted = dict.fromkeys([*look.columns, *(split.columns if split else ())])
-    table = read_kept(unit, look.schema, list(wanted), look.plan)
-    codes = np.zeros(table.num_rows, np.int8) if split is None else None
-    if split is not None:
-        codes = assign_split(table, look.schema, split)
-    complete = np.ones(table.num_rows, dtype=np.bool_)
+def _complete(look: KeyLook, table: pa.Table) -> NDArray[np.bool_] | None:
+    """The rows whose key has no null; None where all are such."""
+    missing = np.zeros(table.num_rows, dtype=np.bool_)
     for name in look.columns:
-        complete &= ~pc.is_null(table.column(name), nan_is_null=True).to_numpy()
-    hashes = hash_rows(table, look.schema, look.columns)[0][complete]
-    columns: dict[str, Any] = {
-        f"key_{at}": _plain(table.column(name)) for at, name in enumerate(look.columns)
-    }
-    keys = pa.table({**columns, "part": codes}).filter(pa.array(complete))
-    return keys, hashes
+        column = table.column(name)
+        if column.null_count or pa.types.is_floating(column.type):
+            missing |= pc.is_null(column, nan_is_null=True).to_numpy()
+    return ~missing if missing.any() else None
+
+
+def _hashes(
+    look: KeyLook, table: pa.Table, complete: NDArray[np.bool_] | None
+) -> NDArray[np.uint64]:
+    """The first hash lane of each key without a null."""
+    hashes: NDArray[np.uint64] = hash_rows(table, look.schema, look.columns)[0]
+    return hashes if complete is None else hashes[complete]
 
 
 def _plain(column: pa.ChunkedArray) -> Any:  # noqa: ANN401 - an Arrow column
