@@ -285,7 +285,7 @@ def test_without_json_a_failure_leaves_stdout_empty(prepared):
     assert done.stderr.startswith("error: there is no run 'none': got 1 runs in ")
 
 
-@pytest.mark.parametrize("command", ["", "runs", "models", "monitor"])
+@pytest.mark.parametrize("command", ["", "runs", "data", "models", "monitor"])
 def test_a_group_without_a_command_shows_its_help(prepared, command):
     done = prepared.mlops_ray(*command.split())
 
