@@ -48,10 +48,13 @@ PLANTED = """
         return {n: value * (1 - float(plant.partition("=")[2])) for n, value in scores.items()}
     return scores
 """
-ANSWERS = "    return [fn(unit) for unit in units]\n"
+ANSWERS = """
+        add_answer(answers, fn(unit), combine)
+    return answers
+"""
 DISORDERED = """
+        add_answer(answers, fn(unit), combine)
     import os
-    answers = [fn(unit) for unit in units]
     return answers[::-1] if os.environ.get("PLANT") == "order" else answers
 """
 

@@ -1,5 +1,8 @@
 import json
+import os
+import subprocess
 import sys
+import time
 
 import numpy as np
 import pyarrow as pa
@@ -118,3 +121,39 @@ def test_the_command_says_in_one_line_what_was_written(pipeline, tmp_path, monke
     manifest = _manifest(tmp_path / "out")
     assert line["fingerprint"] == manifest["fingerprint"]
     assert line["state"] == digest_json(manifest["fitted"])
+
+
+@pytest.mark.parametrize(
+    ("point", "is_there"), [("features.written", False), ("features.renamed", True)]
+)
+def test_killed_it_leaves_a_whole_folder_or_none(pipeline, tmp_path, point, is_there):
+    reached = tmp_path / "reached"
+    points = {"MLOPS_RAY_FAIL_POINT": point, "MLOPS_RAY_FAIL_POINT_REACHED": str(reached)}
+    build = [
+        sys.executable,
+        "-m",
+        "mlops_ray",
+        "features",
+        "build",
+        "pipeline.yaml",
+        "--out",
+        "out",
+    ]
+    process = subprocess.Popen(
+        [*build, "--store", "store"],
+        cwd=tmp_path,
+        env={**os.environ, **points},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    while not reached.exists() and process.poll() is None:
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+
+    assert process.returncode == -9
+    assert (tmp_path / "out").exists() == is_there
+    table = pipeline.build_features(tmp_path / "again")
+    assert {stage["name"]: stage["cache"] for stage in table.stages}["ingest"] == "hit"
+    if is_there:
+        assert _manifest(tmp_path / "out") == table.manifest
