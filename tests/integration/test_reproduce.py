@@ -70,7 +70,9 @@ class Place:
     before: tuple[str, ...] = ()
 
     def start(self, *arguments: str | Path, **variables: str) -> subprocess.Popen[str]:
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("MLOPS_RAY_", "RAY_ADD"))}
+        # Neither the store, nor the cluster of these tests, nor its token, which is this user's.
+        not_kept = ("MLOPS_RAY_", "RAY_ADDRESS", "RAY_AUTH_")
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(not_kept)}
         paths = [variables.pop("first", ""), str(self.engine.parent)]
         environment = {
             **kept,
