@@ -157,8 +157,9 @@ def _existing(workspace: Workspace) -> ObjectStore:
         raise NotFoundError(
             f"there is no store at {workspace.location}",
             "nothing there, or something else",
-            "a place where a run has written, with objects/ in it",
-            "name the store with --store or MLOPS_RAY_STORE; `mlops-ray run CONFIG` makes one",
+            "a place where a run has written, with objects/ and runs/ in it",
+            "name the store with --store or MLOPS_RAY_STORE; `mlops-ray run CONFIG` makes one, and "
+            "an exported run becomes part of one by `mlops-ray runs import`",
         )
     return store
 

@@ -75,8 +75,13 @@ class ObjectStore:
             lease.give_back()
 
     def is_made(self) -> bool:
-        """Whether a store lies there, however empty, and not just any folder or none."""
-        return (self.root / "objects").is_dir() or (self.root / "gate").is_file()
+        """Whether a store lies there, however empty, and not just any folder or none.
+
+        Objects alone make none: an exported run has them too, and to a collection nothing in it
+        would be needed.
+        """
+        has_records = (self.root / "objects").is_dir() and (self.root / "runs").is_dir()
+        return has_records or (self.root / "gate").is_file()
 
     def fresh(self) -> Self:
         """This store without trust in copies of its objects, for checks; here there are none."""

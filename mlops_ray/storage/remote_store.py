@@ -59,8 +59,8 @@ class RemoteStore(ObjectStore):
         self._fetched: set[str] | None = None
 
     def is_made(self) -> bool:
-        """Whether the bucket holds anything of a store below the prefix."""
-        kinds = ("objects", "runs", "stages")
+        """Whether the bucket holds a record below the prefix; objects alone may be an export's."""
+        kinds = ("runs", "stages")
         return any(next(self.bucket.entries(kind), None) is not None for kind in kinds)
 
     def fresh(self) -> Self:
@@ -229,7 +229,7 @@ class RemoteStore(ObjectStore):
         sha256 = hashlib.sha256()
         with atomic_writer(self.path(name)) as stream:
 
-            def take(piece: bytes) -> None:
+            def take(piece: memoryview) -> None:
                 sha256.update(piece)
                 stream.write(piece)
 

@@ -13,7 +13,7 @@ from mlops_ray.errors import ManifestError, NotFoundError
 from mlops_ray.manifest import canonical_bytes
 from mlops_ray.models.bundle import Bundle
 from mlops_ray.pipeline.records import Records
-from mlops_ray.storage import digest, digest_cache
+from mlops_ray.storage import ObjectStore, digest, digest_cache
 from mlops_ray.storage.digest_cache import DigestCache
 
 DAY_S = 86_400
@@ -214,10 +214,12 @@ def test_extracted_code_goes_unless_somebody_runs_from_it(records: Records) -> N
     assert sorted((store.root / "code").iterdir()) == [trees[0], trees[2]]
 
 
-@pytest.mark.parametrize("name", ["nowhere", "folder", "folder/file"])
+@pytest.mark.parametrize("name", ["nowhere", "folder", "folder/file", "export"])
 def test_what_is_no_store_is_not_well(tmp_path: Path, name: str) -> None:
     (tmp_path / "folder" / "runs").mkdir(parents=True)  # As another tool may have it.
     (tmp_path / "folder" / "file").touch()
+    ObjectStore(tmp_path / "export").path(digest(ORPHAN)).parent.mkdir(parents=True)
+    ObjectStore(tmp_path / "export").path(digest(ORPHAN)).write_bytes(ORPHAN)
     found = Records(tmp_path, store=tmp_path / name, registry=tmp_path / "registry.db")
     before = sorted(tmp_path.rglob("*"))
 
@@ -229,14 +231,15 @@ def test_what_is_no_store_is_not_well(tmp_path: Path, name: str) -> None:
 
 
 def test_an_empty_store_is_well_and_stays_empty(tmp_path: Path) -> None:
-    (tmp_path / "store" / "objects").mkdir(parents=True)
+    for folder in ("objects", "runs"):
+        (tmp_path / "store" / folder).mkdir(parents=True)
     found = Records(tmp_path, store=tmp_path / "store", registry=tmp_path / "registry.db")
 
     outcome = found.verify_store(read_data=True)
 
     assert (outcome.is_ok, outcome.n_objects) == (True, 0)
     assert not (tmp_path / "registry.db").exists()
-    assert [path.name for path in (tmp_path / "store").rglob("*")] == ["objects"]
+    assert {path.name for path in (tmp_path / "store").rglob("*")} == {"objects", "runs"}
     assert found.collect_garbage().objects.n_deleted == 0
 
 
