@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
@@ -21,6 +22,14 @@ __all__ = ["EnvironmentName", "Interpreter", "answer_of_child", "local_interpret
 
 EnvironmentName: TypeAlias = Literal["current", "build"]
 _ENDED_WITHIN_S: Final = 30.0
+# Has the kernel end what it becomes when we die, since `kill -9` leaves us no time to (1 is
+# PR_SET_PDEATHSIG; other systems have none). Where threads are, no code may run before an exec.
+_UNTIL_WE_DIE: Final = """
+import ctypes, os, signal, sys
+if sys.platform == "linux":
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
 _STDERR: Final = 2  # The number, since what a notebook puts in its place has none.
 
 
@@ -63,8 +72,9 @@ def answer_of_child(interpreter: Interpreter, folder: Path) -> dict[str, Any]:
     Raises:
         ManifestError: The recorded code gave no answer, or the run fails.
     """
+    command = [*interpreter.command, "-P", "-m", "mlops_ray.pipeline.replay", str(folder)]
     process = subprocess.Popen(  # noqa: S603 - our own arguments
-        [*interpreter.command, "-P", "-m", "mlops_ray.pipeline.replay", str(folder)],
+        [sys.executable, "-I", "-S", "-c", _UNTIL_WE_DIE, *command],
         cwd=folder,
         env=dict(interpreter.environment),
         stdin=subprocess.DEVNULL,
