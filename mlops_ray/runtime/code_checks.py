@@ -57,7 +57,7 @@ def check_size(sizes: list[tuple[str, int]], own: int, max_bytes: int) -> None:
     named = ", ".join(f"{path} ({_mib(size)})" for path, size in largest)
     raise ConfigError(
         "the project's code is too large to be captured",
-        f"{_mib(total)}, the largest files being {named}",
+        f"{_mib(total)}{named and f', the largest files being {named}'}",
         f"at most {_mib(max_bytes)}",
         "name what is no code in code.exclude, or raise code.max_mib; the project root is the "
         "nearest folder with pyproject.toml, .git or .mlops_ray",

@@ -209,6 +209,16 @@ def test_what_is_too_large_is_named_with_the_limit_and_the_largest_files(project
     assert len(own(capture(project, package=package, max_bytes=1_000_000))) == 4
 
 
+def test_a_limit_below_this_package_alone_names_no_files(project):
+    package = project.parent / "pack"
+    write(package, "__init__.py", text="X = 1\n" * 200_000)
+
+    with pytest.raises(ConfigError) as caught:
+        capture(project, package=package, max_bytes=100)
+
+    assert caught.value.got == "1.14 MiB"
+
+
 def test_a_link_that_leaves_the_project_is_refused_and_one_within_is_followed(project):
     write(project, "a.py")
     (project / "inside.py").symlink_to(project / "a.py")
