@@ -30,6 +30,7 @@ pytestmark = [
 ]
 
 ROOT = FAULTS.parents[1]
+_STARTS = 3
 # Fits that take a second, so that a kill comes in the middle of one.
 SLOW_FIT = {
     "model": {"family": "hist_gradient_boosting", "params": {"max_iter": 300}},
@@ -197,18 +198,23 @@ def test_what_ray_did_not_end_of_an_interrupted_run_is_ended_by_the_next(
     record.note_cluster(session, job_id)
 
     with record.lock() if is_running else nullcontext():
-        done = subprocess.run(
-            [sys.executable, "-c", NEXT_RUN, head.address, tmp_path],
-            env=place.environment(),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        # For a minute Ray may lack a slot to start what asks its node: workers that hung while they
+        # started hold them. Then nothing is forgotten, and the next start asks again.
+        for _ in range(_STARTS):
+            done = subprocess.run(
+                [sys.executable, "-c", NEXT_RUN, head.address, tmp_path],
+                env=place.environment(),
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert done.returncode == 0, done.stderr
+            if ("ray_job_id" in record.announced()) != is_ended:
+                break
 
-    assert done.returncode == 0, done.stderr
     for worker in (hanging, *starting):
         assert worker.is_running() != is_ended
     assert shared.is_running()  # A detached actor belongs to all.
-    assert ("ended 2 workers" in done.stderr) == is_ended
+    assert ("workers of the interrupted run" in done.stderr) == is_ended
     assert ("ray_job_id" in record.announced()) != is_ended
     assert record.announced()["name"] == "tiny"
