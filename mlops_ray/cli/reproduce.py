@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -92,19 +92,22 @@ def reproduce(  # noqa: PLR0913, PLR0917 - one parameter an option
     if as_json:
         emit_json("reproduce", found.to_json())
     else:
-        say("")
-        say(f"run        {found.run_id}")
-        say(f"executed   {found.executed} of {found.of} stages")
-        say(f"recorded   {found.expected}")
-        say(f"got        {found.got}")
-        first = found.first_difference
-        if first is not None:
-            say(
-                f"first      stage {first.stage}, {first.output}: {first.got}, was {first.expected}"
-            )
-        for difference in found.environment:
-            say(f"here       {difference}")
-        if found.cause:
-            say(f"cause      {found.cause}")
-        print(found.verdict)  # noqa: T201 - the result
+        _describe(found)
     return LOOKED_AND_FOUND if found.verdict == "DIFFERENT" else OK
+
+
+def _describe(found: Any) -> None:  # noqa: ANN401 - mlops_ray's Reproduction, which is lazy
+    """Say on stderr how it went; the verdict alone goes to stdout."""
+    say("")
+    say(f"run        {found.run_id}")
+    say(f"executed   {found.executed} of {found.of} stages")
+    say(f"recorded   {found.expected}")
+    say(f"got        {found.got}")
+    first = found.first_difference
+    if first is not None:
+        say(f"first      stage {first.stage}, {first.output}: {first.got}, was {first.expected}")
+    for difference in found.environment:
+        say(f"here       {difference}")
+    if found.cause:
+        say(f"cause      {found.cause}")
+    print(found.verdict)  # noqa: T201 - the result
