@@ -46,6 +46,8 @@ _X86_LEVELS: Final = (
     ("x86-64-v3", {"avx2", "bmi1", "bmi2", "fma", "f16c", "movbe"}),
     ("x86-64-v2", {"sse4_1", "sse4_2", "ssse3", "popcnt", "cx16"}),
 )
+# Source: OpenBLAS, "Runtime variables"; NumPy, "CPU build options": runtime dispatch.
+_KERNEL_CHOICES: Final = ("OPENBLAS_CORETYPE", "NPY_DISABLE_CPU_FEATURES")
 _GIT_TIMEOUT_S: Final = 10.0
 _LOCK_FILE: Final = "requirements.lock"
 _IMAGE_VARIABLE: Final = "MLOPS_RAY_IMAGE_DIGEST"
@@ -66,9 +68,15 @@ def behaviour_packages() -> dict[str, str]:
 
 
 def platform_facts() -> dict[str, str]:
-    """Kind of machine: system, architecture, C library and CPU level (kernels differ by it)."""
+    """Kind of machine: system, architecture, C library and CPU level (kernels differ by it).
+
+    Variables that have a numeric library choose other kernels than those for this CPU stand beside
+    its level: what they choose has other bits, as on another CPU.
+    """
+    chosen = [f"{name}={os.environ[name]}" for name in _KERNEL_CHOICES if os.environ.get(name)]
+    level = cpu_level(_cpu_flags(), platform.machine())
     return {
-        "cpu_level": cpu_level(_cpu_flags(), platform.machine()),
+        "cpu_level": " ".join([level, *chosen]),
         "libc": "-".join(part for part in platform.libc_ver() if part),
         "machine": platform.machine(),
         "system": platform.system(),

@@ -16,6 +16,7 @@ from mlops_ray.runtime.environment import (
     platform_facts,
     without_credentials,
 )
+from mlops_ray.runtime.environment_difference import RecordedEnvironment, compare_environments
 
 
 @pytest.fixture
@@ -42,6 +43,19 @@ def test_facts_name_neither_host_nor_user():
 
     assert set(facts) == {"cpu_level", "libc", "machine", "system"}
     assert platform.node() not in facts.values()
+
+
+def test_kernels_chosen_by_a_variable_are_another_kind_of_machine(monkeypatch):
+    for name in ("OPENBLAS_CORETYPE", "NPY_DISABLE_CPU_FEATURES"):
+        monkeypatch.delenv(name, raising=False)
+    plain = platform_facts()
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Sandybridge")
+    chosen = platform_facts()
+
+    assert chosen["cpu_level"] == f"{plain['cpu_level']} OPENBLAS_CORETYPE=Sandybridge"
+    assert chosen == {**plain, "cpu_level": chosen["cpu_level"]}
+    found = compare_environments(RecordedEnvironment({}, plain), RecordedEnvironment({}, chosen))
+    assert [item.name for item in found.relevant] == ["cpu_level"]
 
 
 @pytest.mark.parametrize(
