@@ -24,14 +24,13 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import psutil
 from preprocessing_table import CATEGORIES, NUMBERS, cached_table
+from process_tree import Watched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -221,44 +220,6 @@ def work_alone(name: str, table: Path, out: Path) -> None:
     times = dict(marks)
     steps = {"fit_s": times["fit"] - times["ready"], "write_s": times["transform"] - times["fit"]}
     print(json.dumps({**steps, "wall_s": times["transform"] - times["ready"]}))
-
-
-class Watched:
-    """CPU seconds and peak memory of a process and all it starts.
-
-    Attributes:
-        cpu_s: User and system time.
-        peak_bytes: Largest sum of proportional set sizes seen.
-    """
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self.peak_bytes = 0
-        self._cpu_s: dict[int, float] = {}
-        self._root = psutil.Process(process.pid)
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-        self._thread.start()
-
-    @property
-    def cpu_s(self) -> float:
-        """Seconds of all processes, as they were last seen."""
-        return sum(self._cpu_s.values())
-
-    def _watch(self) -> None:
-        while self._root.is_running() and self._root.status() != psutil.STATUS_ZOMBIE:
-            try:
-                tree = [self._root, *self._root.children(recursive=True)]
-            except psutil.Error:
-                return
-            self.peak_bytes = max(self.peak_bytes, sum(map(self._look, tree)))
-            time.sleep(0.1)
-
-    def _look(self, process: psutil.Process) -> int:
-        try:
-            times = process.cpu_times()
-            self._cpu_s[process.pid] = times.user + times.system
-            return int(process.memory_full_info().pss)
-        except psutil.Error:
-            return 0
 
 
 def measured(name: str, table: Path, folder: Path) -> dict[str, float]:

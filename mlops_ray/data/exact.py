@@ -74,6 +74,20 @@ class ExactSum:
         one = cls.of(np.array([value]))
         return cls(n, n * one.total, n * one.squares)
 
+    @classmethod
+    def of_counts(cls, values: NDArray[np.float64], counts: NDArray[np.int64]) -> ExactSum:
+        """Sums of values that stand several times each.
+
+        Example:
+            >>> ExactSum.of_counts(np.array([0.1, 5.0]), np.array([3, 1])).mean
+            1.325
+        """
+        found = cls()
+        for bit in range(int(counts.max(initial=0)).bit_length()):
+            part = cls.of(values[(counts >> bit & 1).astype(np.bool_)])
+            found += cls(part.n << bit, part.total << bit, part.squares << bit)
+        return found
+
     def __add__(self, other: ExactSum) -> ExactSum:
         """Sums of both parts together."""
         return ExactSum(self.n + other.n, self.total + other.total, self.squares + other.squares)

@@ -60,8 +60,15 @@ class Histogram:
         filled = np.flatnonzero(rows > 0)
         first_negative = int(np.searchsorted(filled, _N_POSITIVE))
         order = np.r_[filled[first_negative:][::-1], filled[:first_negative]]
-        numbers = np.where(order < _N_POSITIVE, order, _N_POSITIVE - 1 - order)
-        return cls(numbers, rows[order])
+        return cls(_numbers(order), rows[order])
+
+    @classmethod
+    def of_counts(cls, values: NDArray[np.float64], counts: NDArray[np.int64]) -> Self:
+        """Histogram of values that stand several times each, without NaN and without -0.0."""
+        buckets, places = np.unique(buckets_of(values), return_inverse=True)
+        rows = np.zeros(buckets.size, dtype=np.int64)
+        np.add.at(rows, places, counts)
+        return cls(buckets, rows)
 
     @classmethod
     def merged(cls, parts: Iterable[Histogram]) -> Self:
@@ -128,6 +135,18 @@ class Histogram:
         buckets = [first + at for first, counts in runs for at in range(len(counts))]
         counts = [count for counts in value["counts"] for count in counts]
         return cls(np.array(buckets, dtype=np.int64), np.array(counts, dtype=np.int64))
+
+
+def buckets_of(values: NDArray[np.float64]) -> NDArray[np.int64]:
+    """The bucket of each of some values without NaN and without -0.0."""
+    bits = np.empty(values.size, dtype=np.int64)
+    top_bits(np.ascontiguousarray(values).view(np.uint64), bits)
+    return _numbers(bits)
+
+
+def _numbers(bits: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Numbers of buckets, whose order is that of the values, from leading bits."""
+    return np.where(bits < _N_POSITIVE, bits, _N_POSITIVE - 1 - bits)
 
 
 def top_bits(words: NDArray[np.uint64], out: NDArray[np.int64]) -> None:

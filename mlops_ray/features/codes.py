@@ -13,8 +13,16 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from mlops_ray.data.arrays import null_mask, to_codes, to_integers, to_numbers, to_ticks
+from mlops_ray.data.arrays import (
+    null_mask,
+    to_codes,
+    to_dictionary,
+    to_integers,
+    to_numbers,
+    to_ticks,
+)
 from mlops_ray.errors import ColumnError, Where
 from mlops_ray.features.steps.step import Odd
 
@@ -75,7 +83,7 @@ class Vocabulary:
     def codes(self, column: pa.ChunkedArray) -> NDArray[np.int32]:
         """Codes of an Arrow column; integers are compared as such."""
         if self.dtype == "string":
-            return _of_strings(column, self.column, self.code)
+            return self._of_strings(column)
         values, missing = _whole(column)
         unseen = np.int32(len(self.categories))
         order = np.argsort([int(category) for category in self.categories])
@@ -85,6 +93,17 @@ class Vocabulary:
         at = np.minimum(np.searchsorted(known, values), known.size - 1)
         found = np.where(known[at] == values, order[at], unseen)
         return np.where(missing, unseen + 1, found).astype(np.int32)
+
+    def _of_strings(self, column: pa.ChunkedArray) -> NDArray[np.int32]:
+        """Arrow looks distinct values up: a Python call for each would cost more than all else."""
+        places, texts = to_dictionary(column, self.column)
+        unseen = len(self.categories)
+        found = pc.index_in(texts, value_set=self._texts).fill_null(unseen).to_numpy()
+        return np.append(found, np.int32(unseen + 1))[places].astype(np.int32, copy=False)
+
+    @cached_property
+    def _texts(self) -> pa.Array:
+        return pa.array(self.categories, pa.string())
 
 
 @dataclass(frozen=True)

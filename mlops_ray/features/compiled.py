@@ -12,7 +12,7 @@ from mlops_ray.features.state import FeatureState
 from mlops_ray.features.table_input import blocks_of_table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import numpy as np
     import pyarrow as pa
@@ -24,7 +24,8 @@ __all__ = ["CompiledTransform"]
 class CompiledTransform:
     """Turns rows into the feature matrix of a fitted state.
 
-    A row's features have the same bits whichever way it comes in, alone or among others.
+    A row's features have the same bits whichever way it comes in, alone or among others. It travels
+    to another process as its state, and is compiled there when it arrives: once a task.
 
     Attributes:
         state: The fitted state.
@@ -37,6 +38,10 @@ class CompiledTransform:
         self._inputs = state.inputs
         self._program = Program(state.features)
         self._records = RecordDecoder(self._program, self._inputs)
+
+    def __reduce__(self) -> tuple[Callable[..., CompiledTransform], tuple[FeatureState, bool]]:
+        """The state, and how to compile it."""
+        return _compiled, (self.state, self.accepts_missing)
 
     @property
     def has_folds(self) -> bool:
@@ -124,6 +129,10 @@ class CompiledTransform:
             return self._program.matrix(blocks, accepts_missing=self.accepts_missing, folds=folds)
         except Refusal as refusal:
             raise _told(refusal, error) from None
+
+
+def _compiled(state: FeatureState, accepts_missing: bool) -> CompiledTransform:
+    return CompiledTransform(state, accepts_missing=accepts_missing)
 
 
 def _told(refusal: Refusal, error: type[ColumnError | RecordError]) -> ColumnError | RecordError:

@@ -6,6 +6,7 @@ features want then is looked up in one further pass, and so on; no row is read h
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from mlops_ray.errors import ColumnError
@@ -81,7 +82,7 @@ def _advanced(
 
 
 def _check_names(names: Sequence[str]) -> None:
-    double = next((name for name in names if names.count(name) > 1), None)
+    double = next((name for name, n in Counter(names).items() if n > 1), None)
     if double is not None:
         hint = "rename one of the input columns"
         raise ColumnError("two features get one name", repr(double), hint=hint)

@@ -20,7 +20,6 @@ from mlops_ray.features.values import Indicator, Node, Output, Table
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from mlops_ray.data.counts import Value
     from mlops_ray.data.schema import LogicalType
     from mlops_ray.features.fitted import Feature, FittedStep
     from mlops_ray.features.steps.step import Code, Fitted, Kernel
@@ -188,7 +187,8 @@ class _Walk:
             hashed = Hashed(column, dtype, len(names), key, encode)
             self._indicator(names, hashed, hashed.meanings)
             return True
-        values = {v for found in known for v in found or () if _is_of(v, dtype)}
+        kind = {"string": str, "boolean": bool}.get(dtype, int)
+        values = {v for found in known for v in found or () if type(v) is kind}
         coder = Vocabulary(column, dtype, tuple(sorted(values)))
         if classes[-1].result == "indicator":
             self._indicator(names, coder, [encode(meaning) for meaning in coder.meanings])
@@ -229,11 +229,9 @@ def _composed(
     classes: Sequence[type[CategoryStep]], steps: Sequence[FittedStep], fold: int | None
 ) -> Callable[[Code], Any]:
     encoders = [cls.encoder(step.fitted[0], fold) for cls, step in zip(classes, steps, strict=True)]
+    if len(encoders) == 1:
+        return encoders[0]
     return lambda value: reduce(lambda found, encode: encode(found), encoders, value)
-
-
-def _is_of(value: Value, dtype: LogicalType) -> bool:
-    return type(value) is {"string": str, "boolean": bool}.get(dtype, int)
 
 
 def _refused(answers: Sequence[Any]) -> frozenset[int]:

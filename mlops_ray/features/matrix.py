@@ -117,7 +117,7 @@ def _refuse_ties(plan: MatrixPlan, keys: pa.Table, part: SplitName) -> None:
 def _matrix(plan: MatrixPlan, rows: pa.Table) -> Matrix:
     hashes = _unpacked(rows["hash"], np.uint64, N_LANES)
     return Matrix(
-        _unpacked(rows["x"], np.float32, len(plan.state.outputs)),
+        _unpacked(rows["x"], np.float32, len(plan.transform.state.outputs)),
         rows["y"].to_numpy(),
         digest_ordered(hashes.T),
     )

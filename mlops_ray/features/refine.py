@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -62,6 +62,7 @@ class RefinePlan:
         folds: What decides a training row's fold.
         wanted: What is wanted.
         check: The contract, whose rules may set rows aside.
+        transforms: The features that numbers are wanted of, compiled once a task.
     """
 
     schema: Schema
@@ -71,6 +72,15 @@ class RefinePlan:
     folds: Folds
     wanted: tuple[Wanted, ...]
     check: CheckPlan | None = None
+    transforms: dict[str, CompiledTransform] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Compile each feature once, however many of its numbers are wanted."""
+        features = {
+            _key(item): item.feature for item in self.wanted if not isinstance(item, TargetCounts)
+        }
+        made = {key: CompiledTransform(FeatureState((f,))) for key, f in features.items()}
+        object.__setattr__(self, "transforms", made)
 
     @property
     def columns(self) -> list[str]:
@@ -104,8 +114,10 @@ def refine_unit(plan: RefinePlan, unit: Unit) -> bytes:
     if len(rows) < table.num_rows:
         table = table.take(rows)
     hashes = fold_hashes(table, plan.schema, plan.folds)
-    features = list(dict.fromkeys(map(_key, plan.wanted)))
-    made = {key: _values(plan.wanted, key, table, hashes) for key in features if key}
+    made = {
+        key: transform.values_of_table(table, hashes if transform.has_folds else None)
+        for key, transform in plan.transforms.items()
+    }
     answers = []
     for item in plan.wanted:
         if isinstance(item, TargetCounts):
@@ -125,21 +137,9 @@ def refine(plan: RefinePlan, payloads: Sequence[bytes]) -> list[Answer]:
     ]
 
 
-def _key(item: Wanted) -> str:
+def _key(item: ValueStatistics | ValueBuckets) -> str:
     """Equal for equal features, whose numbers are computed once."""
-    if isinstance(item, TargetCounts):
-        return ""
     return json.dumps(item.feature.to_json(), sort_keys=True)
-
-
-def _values(
-    wanted: Sequence[Wanted], key: str, table: pa.Table, hashes: NDArray[np.uint64]
-) -> NDArray[np.float64]:
-    feature = next(
-        item.feature for item in wanted if not isinstance(item, TargetCounts) and _key(item) == key
-    )
-    transform = CompiledTransform(FeatureState((feature,)))
-    return transform.values_of_table(table, hashes if transform.has_folds else None)
 
 
 def _measured(item: ValueStatistics | ValueBuckets, values: NDArray[np.float64]) -> Any:  # noqa: ANN401 - JSON

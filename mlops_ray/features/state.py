@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from mlops_ray.errors import ManifestError
@@ -19,7 +20,7 @@ __all__ = ["FEATURES_SCHEMA", "FeatureState"]
 FEATURES_SCHEMA: Final = "mlops-ray/features/v2"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FeatureState:
     """Fitted transform of rows into a feature matrix.
 
@@ -38,7 +39,7 @@ class FeatureState:
             found.setdefault(column, dtype)
         return found
 
-    @property
+    @cached_property
     def outputs(self) -> tuple[str, ...]:
         """Names of the matrix' columns, in order."""
         return Graph.of(self.features).names

@@ -22,14 +22,9 @@ if TYPE_CHECKING:
 
     from mlops_ray.data.counts import Value
 
-__all__ = ["Categories", "Numbers", "TargetSums", "bucket_of", "interpolated", "ordered"]
+__all__ = ["Categories", "Numbers", "TargetSums", "interpolated", "ordered"]
 
 _Key = TypeVar("_Key", int, float)
-
-
-def bucket_of(value: float) -> int:
-    """The histogram bucket that counts a value."""
-    return int(Histogram.of(np.array([value + 0.0])).buckets[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +77,12 @@ class Numbers:
     def of_counts(cls, counts: Mapping[float, int], n_null: int, name: str = "") -> Self:
         """Statistics of values of which it is known how often each stands."""
         ordered = {value + 0.0: counts[value] for value in sorted(counts)}
-        sums = ExactSum()
-        buckets: dict[int, int] = {}
-        for value, n in ordered.items():
-            sums += ExactSum.of_constant(value, n)
-            at = bucket_of(value)
-            buckets[at] = buckets.get(at, 0) + n
+        values = np.array(list(ordered), dtype=np.float64)
+        rows = np.array(list(ordered.values()), dtype=np.int64)
+        sums, filled = ExactSum.of_counts(values, rows), Histogram.of_counts(values, rows)
         low, high = min(ordered, default=None), max(ordered, default=None)
-        n_rows = n_null + sum(ordered.values())
-        return cls(name, n_rows, n_null, sums, low, high, dict(sorted(buckets.items())), ordered)
+        buckets = dict(zip(filled.buckets.tolist(), filled.counts.tolist(), strict=True))
+        return cls(name, n_null + sums.n, n_null, sums, low, high, buckets, ordered)
 
     @property
     def n(self) -> int:

@@ -5,6 +5,7 @@ No row travels between processes: a task answers with the name, size and digest 
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,7 +16,6 @@ import pyarrow.parquet as pq
 from mlops_ray.data.contract_pass import read_kept
 from mlops_ray.data.split import SPLITS, SplitRows, assign_split
 from mlops_ray.errors import ColumnError, Where
-from mlops_ray.features.compiled import CompiledTransform
 from mlops_ray.features.folds import NO_FOLDS, Folds
 from mlops_ray.features.unit_rows import features_of_rows
 from mlops_ray.manifest.canonical import canonical_bytes
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from mlops_ray.data.rule import CheckPlan
     from mlops_ray.data.schema import Schema
     from mlops_ray.data.unit import Unit
-    from mlops_ray.features.state import FeatureState
+    from mlops_ray.features.compiled import CompiledTransform
 
 __all__ = ["SPLIT_COLUMN", "TablePlan", "write_unit"]
 
@@ -41,7 +41,7 @@ class TablePlan:
 
     Attributes:
         schema: Of the data.
-        state: Fitted feature state.
+        transform: The fitted features, compiled once a task.
         split: What decides a row's part.
         folder: Where the files go; every worker can write there.
         folds: What decides a training row's fold, for features that leave it out.
@@ -49,7 +49,7 @@ class TablePlan:
     """
 
     schema: Schema
-    state: FeatureState
+    transform: CompiledTransform
     split: SplitRows
     folder: Path
     folds: Folds = NO_FOLDS
@@ -58,7 +58,7 @@ class TablePlan:
     @property
     def columns(self) -> list[str]:
         """The columns that are read."""
-        named = [*self.state.inputs, *self.split.columns, *self.folds.columns]
+        named = [*self.transform.state.inputs, *self.split.columns, *self.folds.columns]
         return list(dict.fromkeys(named))
 
     @property
@@ -68,8 +68,8 @@ class TablePlan:
         Raises:
             ColumnError: Two of them would have one name.
         """
-        names = [*self.split.key, SPLIT_COLUMN, *self.state.outputs]
-        double = next((name for name in names if names.count(name) > 1), None)
+        names = [*self.split.key, SPLIT_COLUMN, *self.transform.state.outputs]
+        double = next((name for name, n in Counter(names).items() if n > 1), None)
         if double is not None:
             what = "a feature has the name of a key column or of the column 'split'"
             hint = "rename it in the data"
@@ -85,12 +85,12 @@ def write_unit(plan: TablePlan, unit: Unit) -> bytes:
     """
     table = read_kept(unit, plan.schema, plan.columns, plan.check)
     codes = assign_split(table, plan.schema, plan.split)
-    transform = CompiledTransform(plan.state)
+    names = plan.names
     path = plan.folder / f"part-{unit.index:06}.parquet"
     writer: pq.ParquetWriter | None = None
     for start in range(0, max(table.num_rows, 1), _PIECE_ROWS):
         piece = table.slice(start, _PIECE_ROWS)
-        written = _piece(plan, piece, codes[start : start + _PIECE_ROWS], transform)
+        written = _piece(plan, piece, codes[start : start + _PIECE_ROWS], names)
         if writer is None:
             writer = _writer(path, written.schema, plan)
         writer.write_table(written)
@@ -102,13 +102,13 @@ def write_unit(plan: TablePlan, unit: Unit) -> bytes:
 
 
 def _piece(
-    plan: TablePlan, piece: pa.Table, codes: np.ndarray[Any, Any], transform: CompiledTransform
+    plan: TablePlan, piece: pa.Table, codes: np.ndarray[Any, Any], names: list[str]
 ) -> pa.Table:
     columns = [piece.column(name) for name in plan.split.key]
     parts = pa.DictionaryArray.from_arrays(pa.array(codes), pa.array(SPLITS))
-    matrix = features_of_rows(transform, piece, codes, plan.schema, plan.folds)
+    matrix = features_of_rows(plan.transform, piece, codes, plan.schema, plan.folds)
     features = np.ascontiguousarray(matrix.T)
-    return pa.table([*columns, parts, *features], names=plan.names)
+    return pa.table([*columns, parts, *features], names=names)
 
 
 def _writer(path: Path, schema: pa.Schema, plan: TablePlan) -> pq.ParquetWriter:

@@ -13,7 +13,6 @@ from mlops_ray.data.contract_pass import read_kept
 from mlops_ray.data.rowhash import hash_rows
 from mlops_ray.data.split import SPLITS, SplitName, SplitRows, assign_split
 from mlops_ray.errors import ColumnError, Where
-from mlops_ray.features.compiled import CompiledTransform
 from mlops_ray.features.folds import NO_FOLDS, Folds, fold_hashes
 from mlops_ray.features.target import target_values
 
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from mlops_ray.data.rule import CheckPlan
     from mlops_ray.data.schema import Schema
     from mlops_ray.data.unit import Unit
-    from mlops_ray.features.state import FeatureState
+    from mlops_ray.features.compiled import CompiledTransform
 
 __all__ = ["MatrixPlan", "features_of_rows", "matrix_of_unit", "order_name"]
 
@@ -37,7 +36,7 @@ class MatrixPlan:
 
     Attributes:
         schema: Of the data.
-        state: Fitted feature state.
+        transform: The fitted features, compiled once a task.
         split: What decides a row's part.
         target: Target column.
         labels: The ordered classes; None for regression.
@@ -48,7 +47,7 @@ class MatrixPlan:
     """
 
     schema: Schema
-    state: FeatureState
+    transform: CompiledTransform
     split: SplitRows
     target: str
     labels: tuple[Value, ...] | None
@@ -60,7 +59,7 @@ class MatrixPlan:
     @property
     def columns(self) -> list[str]:
         """The columns that are read."""
-        used = [*self.state.inputs, self.target, *self.split.columns, *self.order_by]
+        used = [*self.transform.state.inputs, self.target, *self.split.columns, *self.order_by]
         return list(dict.fromkeys([*used, *self.folds.columns]))
 
 
@@ -75,8 +74,7 @@ def matrix_of_unit(plan: MatrixPlan, unit: Unit) -> bytes:
     rows = np.flatnonzero(np.isin(codes, [SPLITS.index(part) for part in plan.parts]))
     if len(rows) < table.num_rows:
         table, codes = table.take(rows), codes[rows]
-    transform = CompiledTransform(plan.state)
-    matrix = features_of_rows(transform, table, codes, plan.schema, plan.folds)
+    matrix = features_of_rows(plan.transform, table, codes, plan.schema, plan.folds)
     hashes = hash_rows(table, plan.schema, plan.columns)
     columns: dict[str, Any] = {
         "part": codes,

@@ -15,6 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from mlops_ray.errors import StoreError
+from mlops_ray.features.compiled import CompiledTransform
 from mlops_ray.features.table_output import TablePlan, write_unit
 from mlops_ray.manifest import Spec, canonical_bytes, from_canonical
 from mlops_ray.pipeline.capture import captured, facts_of
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 __all__ = ["FEATURE_TABLE_SCHEMA", "FeatureBuild", "FeatureTable"]
 
 FEATURE_TABLE_SCHEMA: Final = "mlops-ray/feature-table/v1"
-_MANIFEST: Final = "manifest.json"
+_MANIFEST: Final = "_manifest.json"  # What begins with "_" is no data to readers of Parquet.
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class FeatureTable:
 
     Attributes:
         path: Its folder.
-        manifest: What its ``manifest.json`` says: fingerprint, fitted state, columns, files.
+        manifest: What its ``_manifest.json`` says: fingerprint, fitted state, columns, files.
         wall_s: Seconds it took, without the start of Ray.
         ray_start_s: Seconds that starting or joining Ray took.
         stages: Name, seconds and whether it was reused, of each stage, and the writing.
@@ -174,7 +175,14 @@ def _whole_or_nothing(out: Path) -> Iterator[Path]:
 
 def _written(context: Context, folder: Path) -> dict[str, Any]:
     _, state, _ = fit(context)
-    plan = TablePlan(context.schema, state, context.split_rows, folder, folds_of(context))
+    plan = TablePlan(
+        schema=context.schema,
+        transform=CompiledTransform(state),
+        split=context.split_rows,
+        folder=folder,
+        folds=folds_of(context),
+        check=context.check,
+    )
     columns = plan.names
     unit_map = context.unit_map()
     files = [

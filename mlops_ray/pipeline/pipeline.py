@@ -200,7 +200,7 @@ class Pipeline:
         """Fit the declared features and write every row transformed, as Parquet files.
 
         Runs ingest, split and profile as `run` does, and shares their cache with it. The files hold
-        the key, the part of the split and the features as 32-bit floats; a ``manifest.json`` beside
+        the key, the part of the split and the features as 32-bit floats; ``_manifest.json`` beside
         them holds their digests, the data's fingerprint and the fitted state.
 
         Args:

@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from mlops_ray.errors import ManifestError
+from mlops_ray.features.compiled import CompiledTransform
 from mlops_ray.features.folds import NO_FOLDS, Folds
 from mlops_ray.features.matrix import MatrixPlan, gather, matrix_of_unit
 from mlops_ray.features.matrix_file import matrix_from_bytes
@@ -88,7 +89,7 @@ def build_matrices(
     data = context.spec.data
     plan = MatrixPlan(
         schema=context.schema,
-        state=state,
+        transform=CompiledTransform(state),
         split=context.split_rows,
         target=data.target,
         labels=labels or None,

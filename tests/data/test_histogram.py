@@ -39,3 +39,10 @@ def test_small_whole_numbers_are_exact_and_json_round_trips():
     for some in (histogram, Histogram.of(VALUES), Histogram()):
         assert Histogram.from_json(some.to_json()) == some
     assert np.isnan(Histogram().quantile(0.5))
+
+
+def test_counted_values_are_those_that_stand_so_often():
+    counts = np.random.default_rng(2).integers(1, 9, VALUES.size)
+
+    assert Histogram.of_counts(VALUES, counts) == Histogram.of(np.repeat(VALUES, counts))
+    assert Histogram.of_counts(VALUES[:0], counts[:0]) == Histogram()

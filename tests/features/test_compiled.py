@@ -1,4 +1,5 @@
 import math
+import pickle
 
 import numpy as np
 import pyarrow as pa
@@ -51,6 +52,16 @@ def test_a_row_has_the_same_bits_in_any_company(state, records, n_others):
         alone = transform.from_records([record])
         assert bits(transform.from_records([*others, record])[-1:]) == bits(alone)
         assert bits(transform.from_table(table_of([*others, record]))[-1:]) == bits(alone)
+
+
+def test_in_another_process_it_is_compiled_from_its_state_and_gives_the_same_bits(state, records):
+    transform = CompiledTransform(state, accepts_missing=False)
+
+    there = pickle.loads(pickle.dumps(transform))
+
+    assert (there.state, there.accepts_missing) == (state, False)
+    table = table_of(records).slice(0, 1)
+    assert bits(there.from_table(table)) == bits(transform.from_table(table))
 
 
 def test_encodings_of_a_table_do_not_show(state, records):

@@ -43,7 +43,9 @@ def planned(tmp_path, table):
     groups = [FeatureGroup.model_validate(group) for group in GROUPS]
     specs = resolve_features(groups, schema, {"id"})
     state = fit_features(specs, Profile.of(read_unit(unit, schema), schema))
-    return TablePlan(schema, state, SplitRows(RULE, ("id",), None, 3), tmp_path), unit
+    return TablePlan(
+        schema, CompiledTransform(state), SplitRows(RULE, ("id",), None, 3), tmp_path
+    ), unit
 
 
 def test_a_file_holds_key_part_and_what_the_transform_makes_of_each_row(tmp_path, monkeypatch):
@@ -56,8 +58,8 @@ def test_a_file_holds_key_part_and_what_the_transform_makes_of_each_row(tmp_path
     written = pq.read_table(path)
     assert written.column_names == ["id", "split", "x", "s=a", "s=b", "s=c"]
     rows = read_unit(unit, plan.schema)
-    matrix = CompiledTransform(plan.state).from_table(rows)
-    for at, name in enumerate(plan.state.outputs):
+    matrix = plan.transform.from_table(rows)
+    for at, name in enumerate(plan.transform.state.outputs):
         assert written[name].type == pa.float32()
         assert written[name].to_numpy().tobytes() == matrix[:, at].tobytes()
     parts = [SPLITS[code] for code in assign_split(rows, plan.schema, plan.split)]
@@ -79,7 +81,7 @@ def test_a_feature_named_as_the_part_is_refused(tmp_path):
     schema = {"id": "integer", "split": "float", "s": "string"}
     specs = resolve_features(groups, schema, {"id"})
     state = fit_features(specs, Profile.of(table, {"split": "float"}))
-    plan = TablePlan(schema, state, SplitRows(RULE, ("id",), None, 3), tmp_path)
+    plan = TablePlan(schema, CompiledTransform(state), SplitRows(RULE, ("id",), None, 3), tmp_path)
 
     with pytest.raises(ColumnError, match="the name of a key column"):
         _ = plan.names

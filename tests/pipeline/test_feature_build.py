@@ -45,7 +45,7 @@ def pipeline(tmp_path):
 
 
 def _manifest(folder):
-    return from_canonical((folder / "manifest.json").read_bytes())
+    return from_canonical((folder / "_manifest.json").read_bytes())
 
 
 def test_a_table_has_all_rows_and_a_manifest_that_holds(pipeline, tmp_path):
@@ -53,7 +53,7 @@ def test_a_table_has_all_rows_and_a_manifest_that_holds(pipeline, tmp_path):
 
     manifest = _manifest(tmp_path / "out")
     files = {file["name"]: file for file in manifest["files"]}
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {*files, "manifest.json"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {*files, "_manifest.json"}
     for name, file in files.items():
         assert digest_file(tmp_path / "out" / name) == file["sha256"]
     written = pa.concat_tables(pq.read_table(tmp_path / "out" / name) for name in files)
@@ -78,6 +78,20 @@ def test_stages_are_shared_and_what_is_computed_again_is_the_same(pipeline, tmp_
 
 @pytest.mark.ray
 @pytest.mark.usefixtures("ray_cluster")
+def test_rows_that_the_contract_sets_aside_are_not_written(pipeline, tmp_path):
+    contract = {"columns": {"id": {"range": {"min": 10, "on_violation": "quarantine"}}}}
+    data = {**CONFIG["data"], "contract": contract}
+    (tmp_path / "other.yaml").write_text(json.dumps({**CONFIG, "data": data}))
+    other = Pipeline(tmp_path / "other.yaml", store=pipeline.records.workspace.store_root)
+
+    pipeline.build_features(tmp_path / "all")
+    other.build_features(tmp_path / "out")
+
+    assert pq.read_table(tmp_path / "all").num_rows == 90
+
+    assert sorted(pq.read_table(tmp_path / "out").column("id").to_pylist()) == list(range(10, 90))
+
+
 def test_on_a_cluster_the_bytes_are_the_same(pipeline, tmp_path):
     here = pipeline.build_features(tmp_path / "here")
     there = pipeline.build_features(tmp_path / "there", in_process_below_bytes=0, no_cache=True)
