@@ -87,11 +87,13 @@ def test_a_name_of_a_lazy_package_counts_where_it_is_used():
     )
     files = {"p/__init__.py": lazy, "p/a.py": "", "p/b.py": "", "used.py": "import p\np.A()"}
     files |= {"named.py": "from p import B", "neither.py": "import p"}
+    files |= {"p/c.py": "", "beside.py": "from p import c\nc.A"}  # Which is another A.
     sources = {path: text.encode() for path, text in files.items()}
 
     assert list(import_closure(sources, "used")) == ["p/__init__.py", "p/a.py", "used.py"]
     assert list(import_closure(sources, "named")) == ["named.py", "p/__init__.py", "p/b.py"]
     assert list(import_closure(sources, "neither")) == ["neither.py", "p/__init__.py"]
+    assert list(import_closure(sources, "beside")) == ["beside.py", "p/__init__.py", "p/c.py"]
 
 
 def test_data_beside_a_module_belong_to_it():
