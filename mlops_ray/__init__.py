@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mlops_ray.cli.exit_codes import exit_code
-    from mlops_ray.errors import GateError, MlopsRayError
+    from mlops_ray.errors import ContractError, GateError, MlopsRayError
+    from mlops_ray.features.functions import feature_function
     from mlops_ray.models.predictor import Predictor
     from mlops_ray.pipeline.capture import relaunch
+    from mlops_ray.pipeline.dataset import Dataset
     from mlops_ray.pipeline.init_project import init_project
     from mlops_ray.pipeline.pipeline import Pipeline
     from mlops_ray.pipeline.project import Project
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ContainerImage",
+    "ContractError",
+    "Dataset",
     "Endpoint",
     "GateError",
     "MlopsRayError",
@@ -42,6 +46,7 @@ __all__ = [
     "Registry",
     "Run",
     "exit_code",
+    "feature_function",
     "init_project",
     "relaunch",
     "terminal_progress",
@@ -49,6 +54,8 @@ __all__ = [
 
 _HOME = {
     "ContainerImage": "mlops_ray.pipeline.recorded_image",
+    "ContractError": "mlops_ray.errors",
+    "Dataset": "mlops_ray.pipeline.dataset",
     "Endpoint": "mlops_ray.pipeline.serving",
     "GateError": "mlops_ray.errors",
     "MlopsRayError": "mlops_ray.errors",
@@ -59,6 +66,7 @@ _HOME = {
     "Registry": "mlops_ray.registry",
     "Run": "mlops_ray.pipeline.run",
     "exit_code": "mlops_ray.cli.exit_codes",
+    "feature_function": "mlops_ray.features.functions",
     "init_project": "mlops_ray.pipeline.init_project",
     "relaunch": "mlops_ray.pipeline.capture",
     "terminal_progress": "mlops_ray.telemetry.progress",

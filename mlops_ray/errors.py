@@ -8,6 +8,7 @@ MlopsRayError
         SourceError
         ColumnError
         RecordError
+        ContractError
     ManifestError
         DigestMismatchError
     StoreError
@@ -45,6 +46,7 @@ __all__ = [
     "ConfigProblem",
     "ConflictError",
     "ContainerError",
+    "ContractError",
     "DataError",
     "DigestMismatchError",
     "GateError",
@@ -198,6 +200,12 @@ class RecordError(DataError, ValueError):
     """A record sent for prediction does not fit the model's signature."""
 
     code = "bad_input"
+
+
+class ContractError(DataError):
+    """Data break a rule of the declared contract; a run of them is kept as `rejected`."""
+
+    code = "contract"
 
 
 class ManifestError(MlopsRayError):

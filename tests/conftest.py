@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
 import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import NamedTuple
 
 import pytest
@@ -63,6 +65,28 @@ def census() -> Path:
     if not CENSUS.is_dir():
         pytest.skip(f"LEFT OUT: the census table is not at {CENSUS.relative_to(REPOSITORY.parent)}")
     return CENSUS
+
+
+@pytest.fixture(scope="session")
+def postgresql(_own_home: None) -> Iterator[str]:
+    """The SQLAlchemy URL of a PostgreSQL server of this session's own."""
+    tools = _postgresql_tools()
+    folder = tools.binaries()
+    if folder is None:
+        pytest.skip("LEFT OUT: PostgreSQL is not installed (Debian: apt-get install postgresql)")
+    with tools.running(folder) as url:
+        yield url
+
+
+def _postgresql_tools() -> ModuleType:
+    """The module beside this one; tests are no package."""
+    path = Path(__file__).parent / "postgresql.py"
+    spec = importlib.util.spec_from_file_location("postgresql_server", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture

@@ -14,7 +14,19 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from mlops_ray.cli import endpoint, models, monitor, plan, project, reproduce, run, runs, store
+from mlops_ray.cli import (
+    data,
+    endpoint,
+    features,
+    models,
+    monitor,
+    plan,
+    project,
+    reproduce,
+    run,
+    runs,
+    store,
+)
 from mlops_ray.cli.arguments import check_arguments
 from mlops_ray.cli.exit_codes import BUG, INTERRUPTED, IO_ERROR, OK, USAGE, exit_code
 from mlops_ray.cli.output import (
@@ -60,6 +72,8 @@ app.command("plan")(plan.plan)
 app.add_typer(runs.app, name="runs")
 app.command("verify")(runs.verify)
 app.command("reproduce")(reproduce.reproduce)
+app.add_typer(data.app, name="data")
+app.add_typer(features.app, name="features")
 app.add_typer(models.app, name="models")
 app.command("serve")(endpoint.serve)
 app.command("deploy")(endpoint.deploy)

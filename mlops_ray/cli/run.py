@@ -23,7 +23,7 @@ from mlops_ray.cli.options import (
 from mlops_ray.cli.output import emit_json, error_content, say
 from mlops_ray.cli.stdout import release_stdout
 
-__all__ = ["describe_run", "describe_unfinished", "run"]
+__all__ = ["describe_contract", "describe_run", "describe_unfinished", "run"]
 
 
 def run(  # noqa: PLR0913, PLR0917 - one argument an option
@@ -43,7 +43,7 @@ def run(  # noqa: PLR0913, PLR0917 - one argument an option
 
     Finished stages are reused where nothing changed, so the same command goes on after a kill.
 
-    Ends with 0 when the run is sealed, 3 when a gate rejects it.
+    Ends with 0 when the run is sealed, 3 when a gate or the data contract rejects it.
     """
     _start_from_bundle(config, overrides or (), store)
     pipeline = mlops_ray.Pipeline(config, overrides=overrides or (), store=store, registry=registry)
@@ -77,16 +77,31 @@ def _start_from_bundle(config: Path, overrides: Sequence[str], store: Path | str
 
 
 def _report_rejection(outcome: Any, *, as_json: bool) -> int:  # noqa: ANN401 - mlops_ray.Run
-    error = mlops_ray.GateError(
-        f"run {outcome.run_id} was rejected: {outcome.envelope.error.message}",
+    facts = outcome.envelope.error
+    kind = mlops_ray.ContractError if facts.code == "contract" else mlops_ray.GateError
+    error = kind(
+        f"run {outcome.run_id} was rejected: {facts.message}",
         hint=f"nothing was registered; see `mlops-ray runs show {outcome.run_id}`",
     )
     if as_json:
         emit_json("error", {**error_content(error), "run": outcome.to_json()})
     else:
-        describe_run(outcome)
+        describe_run(outcome)  # With the rules of a contract, which need not be told twice.
+        error = kind(error.what.partition("\n")[0], hint=error.hint)
     say(f"error: {error}")
     return REJECTED
+
+
+def describe_contract(contract: Any) -> None:  # noqa: ANN401 - of mlops_ray.data, which is heavy
+    """Say on stderr what came of a contract: broken rules and rows that were set aside."""
+    n_set_aside = sum(contract.set_aside.values())
+    kept = sum(rule.verdict == "PASS" for rule in contract.rules)
+    say(f"contract   {contract.verdict}  {kept} of {len(contract.rules)} rules kept")
+    if n_set_aside:
+        say(f"set aside  {n_set_aside} rows, {sum(contract.n_rows.values())} are left")
+    for rule in contract.rules:
+        if rule.verdict != "PASS":
+            say(f"  {rule}")
 
 
 def describe_run(outcome: Any) -> None:  # noqa: ANN401 - mlops_ray.Run, which is lazy
@@ -95,10 +110,15 @@ def describe_run(outcome: Any) -> None:  # noqa: ANN401 - mlops_ray.Run, which i
     say(f"run        {outcome.run_id}  {outcome.state}  ({outcome.wall_s:.1f} s)")
     if outcome.envelope.parent:
         say(f"continues  {outcome.envelope.parent}")
+    for file in outcome.quarantined_files:
+        rows = "rows unknown" if file.n_rows is None else f"{file.n_rows} rows lost"
+        say(f"left out   {file.name}: {file.reason} ({rows})")
     say(f"spec_id    {outcome.spec_id}")
     say(f"result_id  {outcome.result_id or '-'}")
-    if outcome.envelope.error:
+    if outcome.envelope.error and not outcome.contract:
         say(f"error      {outcome.envelope.error.message}")
+    if outcome.contract:
+        describe_contract(outcome.contract)
     for name, value in sorted(outcome.metrics.items()):
         say(f"test       {name} = {value:.6g}")
     for gate in outcome.gates:

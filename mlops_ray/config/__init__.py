@@ -1,6 +1,6 @@
 """A pipeline file: its models, and a loader whose errors name file, line, column and key."""
 
-from mlops_ray.config.feature_steps import FeatureGroup, Impute, OneHot, Standardize, Step
+from mlops_ray.config.feature_steps import FeatureGroup, StepDeclaration
 from mlops_ray.config.model import METRICS, DataConfig, DriftConfig, PipelineConfig, ServeConfig
 from mlops_ray.config.search_space import Dimension
 
@@ -10,10 +10,7 @@ __all__ = [
     "Dimension",
     "DriftConfig",
     "FeatureGroup",
-    "Impute",
-    "OneHot",
     "PipelineConfig",
     "ServeConfig",
-    "Standardize",
-    "Step",
+    "StepDeclaration",
 ]

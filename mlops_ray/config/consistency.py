@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mlops_ray.config.contract_consistency import contract_contradictions
 from mlops_ray.config.model import METRICS
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ def contradictions(config: PipelineConfig) -> Iterator[_Contradiction]:
     yield from _repeated_columns(config)
     yield from _misfit_metrics(config)
     yield from _impossible_splits(config)
+    yield from contract_contradictions(config.data)
     for name in sorted(set(config.search.space) & set(config.model.params)):
         yield ("search", "space", name), "also fixed in 'model.params'", "keep one of the two"
     if not config.search.space and config.search.trials > 1:
@@ -39,12 +41,13 @@ def contradictions(config: PipelineConfig) -> Iterator[_Contradiction]:
 
 
 def _unreadable_source(config: PipelineConfig) -> Iterator[_Contradiction]:
-    scheme, mark, _ = config.data.source.path.partition("://")
-    if mark:  # The rest may hold a password.
+    source = config.data.source
+    scheme, mark, _ = (source.path or "").partition("://") if source else ("", "", "")
+    if mark and scheme != "s3":  # The rest may hold a password.
         yield (
             ("data", "source"),
             f"a source cannot be read by {scheme!r}",
-            "give a local file, folder or glob, or sklearn:NAME",
+            "give a local file, folder or glob, s3://bucket/path, sklearn:NAME, or a query",
         )
 
 
@@ -77,3 +80,11 @@ def _impossible_splits(config: PipelineConfig) -> Iterator[_Contradiction]:
             )
         if rule.time_from is not None and config.data.time is None:
             yield ("split", part, "time_from"), "no time column is declared", "declare 'data.time'"
+    data = config.data
+    is_fresh = data.contract is not None and data.contract.freshness is not None
+    if data.as_of is not None and data.time is None and not is_fresh:
+        yield (
+            ("data", "as_of"),
+            "nothing is compared with it",
+            "declare 'data.time', or 'data.contract.freshness'",
+        )

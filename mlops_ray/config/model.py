@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from mlops_ray.config.code import CodeConfig
+from mlops_ray.config.contract import ContractConfig, as_time
 from mlops_ray.config.environment import EnvironmentConfig
 from mlops_ray.config.feature_steps import FeatureGroup
 from mlops_ray.config.search_space import Dimension
+from mlops_ray.config.source import ColumnType, SourceConfig
 
 __all__ = [
     "METRICS",
@@ -85,39 +87,39 @@ class ObjectiveConfig(Declared):
         return METRICS[self.metric][0]
 
 
-class SourceConfig(Declared):
-    """Where the rows come from: a file, folder or glob of Parquet or CSV, or ``sklearn:NAME``.
-
-    A bare string stands for ``{path: STRING}``.
-    """
-
-    path: str = Field(min_length=1)
-    format: Literal["auto", "parquet", "csv"] = "auto"
-
-    @model_validator(mode="before")
-    @classmethod
-    def _expand_short_form(cls, value: Any) -> Any:  # noqa: ANN401 - raw YAML
-        return {"path": value} if isinstance(value, str) else value
-
-
 class ColumnConfig(Declared):
     """What is declared of one column beside its values."""
 
     pii: bool = False
     description: str = ""
+    cast: ColumnType | None = None
 
 
 class DataConfig(Declared):
     """The input table, its target and the columns with a special role."""
 
-    source: SourceConfig
+    source: SourceConfig | None = None
     task: Task
     target: Column
     key: list[Column] = Field(default_factory=list)
     order_by: list[Column] = Field(default_factory=list)
     time: Column | None = None
+    as_of: str | None = None
+    on_bad_file: Literal["fail", "quarantine"] = "fail"
     columns: dict[str, ColumnConfig] = Field(default_factory=dict)
+    contract: ContractConfig | None = None
     notes: dict[str, str] = Field(default_factory=dict)
+
+    @field_validator("as_of")
+    @classmethod
+    def _is_time(cls, as_of: str | None) -> str | None:
+        if as_of is not None:
+            try:
+                as_time(as_of)
+            except ValueError:
+                msg = f"{as_of!r} is no date or time such as '2018-12-31' or '2018-12-31T06:00:00'"
+                raise ValueError(msg) from None
+        return as_of
 
 
 class SplitRule(Declared):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +12,19 @@ from mlops_ray.errors import ColumnError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Column", "null_mask", "to_codes", "to_integers", "to_numbers", "to_ticks"]
+    from mlops_ray.data.schema import LogicalType
+
+__all__ = [
+    "Column",
+    "fixed_values",
+    "null_mask",
+    "to_codes",
+    "to_dictionary",
+    "to_integers",
+    "to_numbers",
+    "to_ticks",
+    "validity",
+]
 
 Column: TypeAlias = pa.Array | pa.ChunkedArray
 
@@ -24,6 +36,36 @@ def null_mask(column: Column) -> NDArray[np.bool_]:
         return np.zeros(len(joined), dtype=np.bool_)
     mask: NDArray[np.bool_] = joined.is_null().to_numpy(zero_copy_only=False)
     return mask
+
+
+def validity(column: Column) -> NDArray[np.bool_] | None:
+    """As `null_mask`, but None where no value is null."""
+    return null_mask(column) if column.null_count else None
+
+
+def fixed_values(column: Column, dtype: LogicalType) -> NDArray[Any]:
+    """Numbers, booleans as 0 and 1, or ticks, without a copy where there need be none.
+
+    Args:
+        column: In its canonical Arrow type.
+        dtype: Its logical type; no string.
+
+    Returns:
+        float64 for floats, else int64; what stands in place of a null is of no account.
+    """
+    joined = _joined(column)
+    if dtype == "boolean":
+        joined = joined.cast(pa.uint8())
+    elif dtype == "date":
+        joined = joined.cast(pa.date32()).cast(pa.int32())
+    elif dtype == "timestamp":
+        joined = joined.cast(pa.timestamp("us"))
+    joined = joined.cast(pa.float64() if dtype == "float" else pa.int64())
+    buffer = joined.buffers()[1]
+    stored = np.float64 if dtype == "float" else np.int64
+    if buffer is None or not len(joined):
+        return np.zeros(len(joined), dtype=stored)
+    return np.frombuffer(buffer, stored)[joined.offset : joined.offset + len(joined)]
 
 
 def to_numbers(column: Column) -> NDArray[np.float64]:
@@ -75,15 +117,30 @@ def to_codes(column: Column, name: str = "") -> tuple[NDArray[np.int32], list[st
         >>> to_codes(pa.array(["b", None, "a", "b"]))
         (array([ 0, -1,  1,  0], dtype=int32), ['b', 'a'])
     """
+    codes, values = to_dictionary(column, name)
+    return np.where(codes < len(values), codes, -1).astype(np.int32), values.to_pylist()
+
+
+def to_dictionary(column: Column, name: str = "") -> tuple[NDArray[np.intp], pa.Array]:
+    """A string column as positions in an array of its values; null is one past the last.
+
+    Args:
+        column: Plain or dictionary-encoded strings; a value may stand in a dictionary unused.
+        name: The column's name, for messages.
+
+    Raises:
+        ColumnError: A value is not UTF-8.
+    """
     encoded = _encoded(column)
-    indices = encoded.indices
-    filled = indices.fill_null(-1) if indices.null_count else indices
-    codes: NDArray[np.int32] = filled.to_numpy(zero_copy_only=False).astype(np.int32, copy=False)
+    indices, values = encoded.indices, encoded.dictionary
+    filled = indices.fill_null(len(values)) if indices.null_count else indices
+    codes: NDArray[np.intp] = filled.to_numpy(zero_copy_only=False).astype(np.intp)
     try:
-        return codes, encoded.dictionary.to_pylist()
-    except UnicodeDecodeError as error:
+        values.validate(full=True)
+    except pa.ArrowInvalid as error:
         hint = "write the column as UTF-8"
         raise ColumnError(f"column {name!r} holds text that is not UTF-8", hint=hint) from error
+    return codes, values
 
 
 def _encoded(column: Column) -> pa.DictionaryArray:

@@ -15,11 +15,12 @@ from mlops_ray.data.exact import ExactSum
 from mlops_ray.data.histogram import Histogram
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from mlops_ray.data.schema import LogicalType
 
 __all__ = [
+    "MAX_LISTED",
     "CategoryProfile",
     "ColumnProfile",
     "NumberProfile",
@@ -27,6 +28,8 @@ __all__ = [
     "column_profile_from_json",
     "merge_columns",
 ]
+
+MAX_LISTED: Final = 256  # Values of a column in a document: it stays at a few kilobytes.
 
 _Bound = TypeVar("_Bound", int, float)
 _UNITS: Final[dict[str, Literal["D", "us"]]] = {"date": "D", "timestamp": "us"}
@@ -45,7 +48,7 @@ class NumberProfile:
         maximum: Largest value; None where there is none.
         sums: Exact sums.
         histogram: Counts in relative-width buckets.
-        counts: Counts of distinct values of an integer column; an overflow for floats.
+        counts: Counts of distinct values.
     """
 
     dtype: LogicalType
@@ -58,19 +61,26 @@ class NumberProfile:
     histogram: Histogram
     counts: ValueCounts
 
-    def merge(self, other: NumberProfile) -> NumberProfile:
-        """Statistics of both parts together."""
-        return NumberProfile(
-            self.dtype,
-            self.n_rows + other.n_rows,
-            self.n_null + other.n_null,
-            self.n_extreme + other.n_extreme,
-            _extreme(min, self.minimum, other.minimum),
-            _extreme(max, self.maximum, other.maximum),
-            self.sums + other.sums,
-            self.histogram + other.histogram,
-            self.counts + other.counts,
+    @classmethod
+    def merged(cls, parts: Sequence[NumberProfile]) -> Self:
+        """Statistics of all parts together."""
+        dtype = parts[0].dtype
+        return cls(
+            dtype,
+            sum(part.n_rows for part in parts),
+            sum(part.n_null for part in parts),
+            sum(part.n_extreme for part in parts),
+            _extreme(min, [part.minimum for part in parts]),
+            _extreme(max, [part.maximum for part in parts]),
+            sum((part.sums for part in parts), start=ExactSum()),
+            Histogram.merged(part.histogram for part in parts),
+            ValueCounts.merged(dtype, (part.counts for part in parts)),
         )
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether rows are counted by whole number, so that two profiles compare value by value."""
+        return self.dtype == "integer" and self.counts.is_complete
 
     def quantile(self, q: float) -> float:
         """The q-quantile within 3.2 %, and never outside minimum and maximum; NaN of no values."""
@@ -79,7 +89,23 @@ class NumberProfile:
         return min(max(self.histogram.quantile(q), self.minimum), self.maximum)
 
     def to_json(self) -> dict[str, Any]:
-        """As plain JSON, for `column_profile_from_json`."""
+        """As plain JSON, for `column_profile_from_json`; of its values the commonest."""
+        return {
+            **self.scalars(),
+            "histogram": self.histogram.to_json(),
+            "counts": self.counts.commonest(MAX_LISTED).to_json(),
+        }
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Self:
+        """The inverse of `to_json`."""
+        histogram = Histogram.from_json(value["histogram"])
+        return cls.of_parts(
+            value, histogram, ValueCounts.from_json(value["counts"], value["dtype"])
+        )
+
+    def scalars(self) -> dict[str, Any]:
+        """All but the histogram and the counts, as plain JSON."""
         return {
             "kind": "number",
             "dtype": self.dtype,
@@ -89,24 +115,21 @@ class NumberProfile:
             "minimum": self.minimum,
             "maximum": self.maximum,
             "sums": self.sums.to_json(),
-            "histogram": self.histogram.to_json(),
-            "counts": self.counts.to_json(),
         }
 
     @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Self:
-        """The inverse of `to_json`."""
-        dtype: LogicalType = value["dtype"]
+    def of_parts(cls, scalars: dict[str, Any], histogram: Histogram, counts: ValueCounts) -> Self:
+        """The inverse of `scalars`."""
         return cls(
-            dtype,
-            value["n_rows"],
-            value["n_null"],
-            value["n_extreme"],
-            _float(value["minimum"]),
-            _float(value["maximum"]),
-            ExactSum.from_json(value["sums"]),
-            Histogram.from_json(value["histogram"]),
-            ValueCounts.from_json(value["counts"], dtype),
+            scalars["dtype"],
+            scalars["n_rows"],
+            scalars["n_null"],
+            scalars["n_extreme"],
+            _float(scalars["minimum"]),
+            _float(scalars["maximum"]),
+            ExactSum.from_json(scalars["sums"]),
+            histogram,
+            counts,
         )
 
 
@@ -126,31 +149,39 @@ class CategoryProfile:
     n_null: int
     counts: ValueCounts
 
-    def merge(self, other: CategoryProfile) -> CategoryProfile:
-        """Statistics of both parts together."""
-        return CategoryProfile(
-            self.dtype,
-            self.n_rows + other.n_rows,
-            self.n_null + other.n_null,
-            self.counts + other.counts,
+    @classmethod
+    def merged(cls, parts: Sequence[CategoryProfile]) -> Self:
+        """Statistics of all parts together."""
+        dtype = parts[0].dtype
+        return cls(
+            dtype,
+            sum(part.n_rows for part in parts),
+            sum(part.n_null for part in parts),
+            ValueCounts.merged(dtype, (part.counts for part in parts)),
         )
 
     def to_json(self) -> dict[str, Any]:
-        """As plain JSON, for `column_profile_from_json`."""
+        """As plain JSON, for `column_profile_from_json`; of its values the commonest."""
+        return {**self.scalars(), "counts": self.counts.commonest(MAX_LISTED).to_json()}
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Self:
+        """The inverse of `to_json`."""
+        return cls.of_parts(value, ValueCounts.from_json(value["counts"], value["dtype"]))
+
+    def scalars(self) -> dict[str, Any]:
+        """All but the counts, as plain JSON."""
         return {
             "kind": "category",
             "dtype": self.dtype,
             "n_rows": self.n_rows,
             "n_null": self.n_null,
-            "counts": self.counts.to_json(),
         }
 
     @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Self:
-        """The inverse of `to_json`."""
-        dtype: LogicalType = value["dtype"]
-        counts = ValueCounts.from_json(value["counts"], dtype)
-        return cls(dtype, value["n_rows"], value["n_null"], counts)
+    def of_parts(cls, scalars: dict[str, Any], counts: ValueCounts) -> Self:
+        """The inverse of `scalars`."""
+        return cls(scalars["dtype"], scalars["n_rows"], scalars["n_null"], counts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,14 +202,15 @@ class TimeProfile:
     minimum: int | None
     maximum: int | None
 
-    def merge(self, other: TimeProfile) -> TimeProfile:
-        """Statistics of both parts together."""
-        return TimeProfile(
-            self.dtype,
-            self.n_rows + other.n_rows,
-            self.n_null + other.n_null,
-            _extreme(min, self.minimum, other.minimum),
-            _extreme(max, self.maximum, other.maximum),
+    @classmethod
+    def merged(cls, parts: Sequence[TimeProfile]) -> Self:
+        """Statistics of all parts together."""
+        return cls(
+            parts[0].dtype,
+            sum(part.n_rows for part in parts),
+            sum(part.n_null for part in parts),
+            _extreme(min, [part.minimum for part in parts]),
+            _extreme(max, [part.maximum for part in parts]),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -219,22 +251,21 @@ def column_profile_from_json(value: dict[str, Any]) -> ColumnProfile:
     return _KINDS[value["kind"]].from_json(value)
 
 
-def merge_columns(one: ColumnProfile, other: ColumnProfile) -> ColumnProfile:
-    """Statistics of two parts of one column together.
+def merge_columns(parts: Sequence[ColumnProfile]) -> ColumnProfile:
+    """Statistics of parts of one column together.
 
     Raises:
-        TypeError: The two are not of one kind.
+        TypeError: The parts are not of one kind, or there is none.
     """
-    if isinstance(one, NumberProfile) and isinstance(other, NumberProfile):
-        return one.merge(other)
-    if isinstance(one, CategoryProfile) and isinstance(other, CategoryProfile):
-        return one.merge(other)
-    if isinstance(one, TimeProfile) and isinstance(other, TimeProfile):
-        return one.merge(other)
-    raise TypeError(f"cannot merge {type(one).__name__} with {type(other).__name__}")
+    kinds = {type(part) for part in parts}
+    if len(kinds) != 1:
+        found = " with ".join(type(part).__name__ for part in parts) or "nothing"
+        raise TypeError(f"cannot merge {found}")
+    merged: ColumnProfile = kinds.pop().merged(parts)  # type: ignore[arg-type]  # Of that kind.
+    return merged
 
 
-def _extreme(pick: Callable[[list[_Bound]], _Bound], *bounds: _Bound | None) -> _Bound | None:
+def _extreme(pick: Callable[[list[_Bound]], _Bound], bounds: list[_Bound | None]) -> _Bound | None:
     there = [bound for bound in bounds if bound is not None]
     return pick(there) if there else None
 

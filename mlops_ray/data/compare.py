@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mlops_ray.data.column_profile import ColumnProfile
+    from mlops_ray.data.counts import ValueCounts
     from mlops_ray.data.number_bins import Counts
 
 __all__ = ["Comparison", "compare_profiles", "population_stability_index"]
@@ -113,14 +114,26 @@ def _binned(reference: ColumnProfile, live: ColumnProfile) -> Counts:
     if isinstance(reference, CategoryProfile) and isinstance(live, CategoryProfile):
         if reference.counts.is_overflow or live.counts.is_overflow:
             raise ColumnError("the column has too many distinct values to be compared")
-        one, other = reference.counts.counts, live.counts.counts
-        values = sorted({*one, *other}, key=lambda value: (str(type(value)), value))
-        return (
-            np.array([one.get(value, 0) for value in values], dtype=np.int64),
-            np.array([other.get(value, 0) for value in values], dtype=np.int64),
-        )
+        return _category_bins(reference.counts, live.counts)
     kinds = f"{type(reference).__name__} and {type(live).__name__}"
     raise ColumnError("the two profiles cannot be compared", kinds, "two numbers or categories")
+
+
+def _category_bins(reference: ValueCounts, live: ValueCounts) -> Counts:
+    """A bin a value; where a side lists its commonest values only, the others share one."""
+    one, other = reference.counts, live.counts
+    values = {*one, *other}
+    for side in (reference, live):
+        if not side.is_complete:
+            values &= side.counts.keys()
+    ordered = sorted(values, key=lambda value: (str(type(value)), value))
+    bins = []
+    for side in (reference, live):
+        listed = np.array([side.counts.get(value, 0) for value in ordered], dtype=np.int64)
+        n_rows = int(side.rows.sum()) + side.n_unlisted_rows
+        bins.append(np.append(listed, n_rows - listed.sum()))
+    has_others = any(counts[-1] for counts in bins)
+    return (bins[0], bins[1]) if has_others else (bins[0][:-1], bins[1][:-1])
 
 
 def _with_moments(

@@ -180,6 +180,6 @@ def _check_float32(scan: Scan, name: str, role: str) -> None:
 
 def _n_beyond(column: NumberProfile) -> int:
     """Values of 2^128 and more in magnitude; at least the one that was found."""
-    filled = zip(column.histogram.buckets, column.histogram.counts, strict=True)
-    n = sum(count for at, count in filled if at >= _FIRST_BEYOND or at < -_FIRST_BEYOND)
+    buckets, counts = column.histogram.buckets, column.histogram.counts
+    n = int(counts[(buckets >= _FIRST_BEYOND) | (buckets < -_FIRST_BEYOND)].sum())
     return max(n, 1)

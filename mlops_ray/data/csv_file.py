@@ -1,4 +1,4 @@
-"""CSV files: UTF-8, a header line, comma-separated; one file is one unit.
+"""CSV files: UTF-8, a header line, comma-separated.
 
 An unquoted empty cell and the unquoted words of `NULL_WORDS` are nulls in columns of every type;
 quoted, they are text.
@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 from pyarrow import csv
 
-from mlops_ray.errors import ColumnError, SourceError, Where
+from mlops_ray.data.text_cut import read_rows, text_stream
+from mlops_ray.errors import ColumnError, MlopsRayError, SourceError, Where
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
+    from collections.abc import Iterator, Sequence
 
+    from mlops_ray.data.place import Place
     from mlops_ray.data.schema import Schema
+    from mlops_ray.data.text_cut import Span
 
 __all__ = ["NULL_WORDS", "read_csv", "read_header"]
 
@@ -35,18 +37,22 @@ _TEXT_TYPES: Final[dict[str, pa.DataType]] = {
 }
 
 
-def read_header(path: Path, name: str) -> pa.Schema:
+def read_header(path: Place, name: str) -> pa.Schema:
     """Column names, and their types as the first 16 MiB show them.
 
     Raises:
         SourceError: The file is absent, empty, not UTF-8 or no CSV.
     """
     try:
-        with csv.open_csv(
-            path,
-            read_options=csv.ReadOptions(block_size=_INFERENCE_BYTES, use_threads=False),
-            convert_options=_conversion(),
-        ) as reader:
+        with (
+            text_stream(path) as stream,
+            csv.open_csv(
+                stream,
+                read_options=csv.ReadOptions(block_size=_INFERENCE_BYTES, use_threads=False),
+                parse_options=csv.ParseOptions(newlines_in_values=True),
+                convert_options=_conversion(),
+            ) as reader,
+        ):
             schema = reader.schema
             # What Arrow cannot decode it takes for bytes; a name it decodes when it is asked for.
             if schema.names and any(pa.types.is_binary(field.type) for field in schema):
@@ -56,8 +62,10 @@ def read_header(path: Path, name: str) -> pa.Schema:
         raise _unreadable(path, name, error) from error
 
 
-def read_csv(path: Path, name: str, schema: Schema, columns: Sequence[str]) -> pa.Table:
-    """The named columns of a CSV file, cast to the types of the schema.
+def read_csv(
+    path: Place, name: str, span: Span | None, schema: Schema, columns: Sequence[str]
+) -> pa.Table:
+    """The named columns of a range of rows, cast to the types of the schema.
 
     Raises:
         ColumnError: A cell does not fit its column's type.
@@ -67,9 +75,12 @@ def read_csv(path: Path, name: str, schema: Schema, columns: Sequence[str]) -> p
     if "timestamp" in schema.values():
         types |= _zoned(read_header(path, name))
     try:
+        data = read_rows(path, span, has_header=True)
         return csv.read_csv(
-            path,
+            pa.BufferReader(data),
             read_options=csv.ReadOptions(use_threads=False),
+            # It costs time, and means nothing where nothing is quoted.
+            parse_options=csv.ParseOptions(newlines_in_values=b'"' in data),
             convert_options=_conversion(types, columns),
         )
     except pa.ArrowInvalid as error:
@@ -99,7 +110,7 @@ def _zoned(header: pa.Schema) -> dict[str, pa.DataType]:
     }
 
 
-def _misfit(path: Path, name: str, schema: Schema, error: Exception) -> SourceError | ColumnError:
+def _misfit(path: Place, name: str, schema: Schema, error: Exception) -> Exception:
     found = _COLUMN_NUMBER.search(str(error))
     if found is None or _undecodable_line(path):
         return _unreadable(path, name, error)
@@ -108,12 +119,14 @@ def _misfit(path: Path, name: str, schema: Schema, error: Exception) -> SourceEr
         "a cell does not fit its column's type",
         found[2].rpartition(": ")[2],
         f"{schema[column]}, as in the first file's first rows",
-        "correct the cell, or write the column with one type",
+        f"correct the cell, or declare 'data.columns.{column}.cast'",
         Where(file=name, key=column),
     )
 
 
-def _unreadable(path: Path, name: str, error: Exception) -> SourceError:
+def _unreadable(path: Place, name: str, error: Exception) -> Exception:
+    if isinstance(error, MlopsRayError):  # Such as a bucket that does not answer.
+        return error
     line = _undecodable_line(path)
     if line:
         hint = "write the file again as UTF-8"
@@ -123,14 +136,27 @@ def _unreadable(path: Path, name: str, error: Exception) -> SourceError:
     return SourceError("cannot read the CSV file", first_line, "", hint, Where(file=name))
 
 
-def _undecodable_line(path: Path) -> int:
+def _undecodable_line(path: Place) -> int:
     """First line, from 1, that is no UTF-8; 0 where all are. Reads the file: for messages only."""
-    if not path.is_file():
+    try:
+        with text_stream(path) as stream:
+            numbered = enumerate(_lines(stream), start=1)
+            return next((number for number, line in numbered if not _is_utf8(line)), 0)
+    except OSError:
         return 0
-    with path.open("rb") as stream:
-        for number, line in enumerate(stream, start=1):
-            try:
-                line.decode("utf-8")
-            except UnicodeDecodeError:
-                return number
-    return 0
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _lines(stream: pa.NativeFile) -> Iterator[bytes]:
+    rest = b""
+    while data := stream.read(_INFERENCE_BYTES):
+        *whole, rest = (rest + data).split(b"\n")
+        yield from whole
+    yield rest

@@ -1,14 +1,19 @@
 """Exact sums of floats and of their squares: the same bits however the values are grouped.
 
 Every float64 is an integer times a power of two, so sums are kept as Python integers over one
-fixed power. numpy adds the halves of the 53-bit integers per exponent, where float64 itself is
-exact; rounding happens once, when a mean or a variance is read.
+fixed power; rounding happens once, when a mean or a variance is read. To add many values, each is
+cut into digits of 20 bits, which lie on a grid that does not depend on the data. Products of two
+digits take 38 bits and 2^14 of them add up below 2^53, where float64 itself is exact: so the sum
+of squares is a handful of dot products of columns of digits, whatever order they are added in.
+
+Source: after S. Rump, T. Ogita, S. Oishi, "Accurate Floating-Point Summation Part I", SIAM J. Sci.
+Comput. 31, 2008 (extraction of leading bits by adding a power of two and taking it away again).
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
@@ -18,14 +23,16 @@ from mlops_ray.errors import ColumnError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["LIMIT", "ExactSum"]
+__all__ = ["LIMIT", "MAX_VALUES", "ExactSum", "RunningSum"]
 
 LIMIT: Final = 2.0**500  # Values at or above it would let a variance overflow.
-_MANTISSA_BITS: Final = 53
-_HALF_BITS: Final = 27
-_HALF_MASK: Final = 2**_HALF_BITS - 1
-_UNIT: Final = 1126  # The smallest float64 is an integer times 2^-1126 with 53 bits.
-_CHUNK_ROWS: Final = 2**25  # Sums of halves stay below 2^53.
+_UNIT: Final = 1126  # Sums are kept in units of 2^-1126; any up to 1074 would do.
+MAX_VALUES: Final = 2**14
+_DIGIT_BITS: Final = 20
+_LOWEST_DIGIT: Final = -25  # Products of two digits at it, 2^-1000 and more, are normal floats.
+_TINY: Final = 2.0**-400  # Values at or above it have no bits below the lowest digit.
+_RAISED_BITS: Final = 600  # Tiny values times 2^600 are exact, and below 2^200.
+_ONES: Final = np.ones(MAX_VALUES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,23 +60,33 @@ class ExactSum:
         Raises:
             ColumnError: A value is NaN, infinite or too large.
         """
-        if values.size and not bool((np.abs(values) < LIMIT).all()):
+        largest = float(np.abs(values).max(initial=0.0))
+        if not largest < LIMIT:
             raise ColumnError("a value cannot be summed exactly", "NaN, infinity or 2^500 and more")
-        total = squares = 0
-        for start in range(0, values.size, _CHUNK_ROWS):
-            part = values[start : start + _CHUNK_ROWS]
-            whole = _small_integers(part)
-            total += _sum(part) if whole is None else _sum_int64(whole) << _UNIT
-            squares += (
-                _sum_squares(part) if whole is None else _sum_int64(whole * whole) << 2 * _UNIT
-            )
-        return cls(values.size, total, squares)
+        running = RunningSum()
+        for start in range(0, values.size, MAX_VALUES):
+            running.add(values[start : start + MAX_VALUES].copy(), largest)
+        return cls(values.size, *running.sums())
 
     @classmethod
     def of_constant(cls, value: float, n: int) -> Self:
         """Sums of one value that stands `n` times."""
         one = cls.of(np.array([value]))
         return cls(n, n * one.total, n * one.squares)
+
+    @classmethod
+    def of_counts(cls, values: NDArray[np.float64], counts: NDArray[np.int64]) -> ExactSum:
+        """Sums of values that stand several times each.
+
+        Example:
+            >>> ExactSum.of_counts(np.array([0.1, 5.0]), np.array([3, 1])).mean
+            1.325
+        """
+        found = cls()
+        for bit in range(int(counts.max(initial=0)).bit_length()):
+            part = cls.of(values[(counts >> bit & 1).astype(np.bool_)])
+            found += cls(part.n << bit, part.total << bit, part.squares << bit)
+        return found
 
     def __add__(self, other: ExactSum) -> ExactSum:
         """Sums of both parts together."""
@@ -107,56 +124,81 @@ class ExactSum:
         )
 
 
+@dataclass(slots=True)
+class RunningSum:
+    """Adds up values piece by piece."""
+
+    _totals: dict[int, int] = field(default_factory=dict)
+    _squares: dict[int, int] = field(default_factory=dict)
+
+    def add(self, values: NDArray[np.float64], largest: float) -> None:
+        """Add finite values.
+
+        Args:
+            values: At most 2^14 of them; overwritten.
+            largest: No value is larger in magnitude; below 2^500.
+        """
+        digit = _first_digit(largest)
+        digits: list[tuple[int, NDArray[np.float64]]] = []
+        while values.any():
+            if digit < _LOWEST_DIGIT:
+                self._add_apart(values, digits)
+                return
+            # Adding this rounds to multiples of 2^(20 * digit); all three steps are exact.
+            magic = 1.5 * 2.0 ** (52 + _DIGIT_BITS * digit)
+            column = values + magic
+            column -= magic
+            values -= column
+            digits.append((_DIGIT_BITS * digit, column))
+            digit -= 1
+        self._add_digits(digits)
+
+    def sums(self) -> tuple[int, int]:
+        """Sum, and sum of squares, in the units of `ExactSum`."""
+        total = sum(number << _UNIT + exponent for exponent, number in self._totals.items())
+        squares = sum(number << 2 * _UNIT + exponent for exponent, number in self._squares.items())
+        return total, squares
+
+    def _add_digits(self, digits: list[tuple[int, NDArray[np.float64]]]) -> None:
+        for at, (exponent, column) in enumerate(digits):
+            _count(self._totals, exponent, float(column.dot(_ONES[: column.size])))
+            _count(self._squares, 2 * exponent, float(column.dot(column)))
+            for other_exponent, other in digits[at + 1 :]:
+                _count(self._squares, exponent + other_exponent, 2 * float(column.dot(other)))
+
+    def _add_apart(
+        self, rest: NDArray[np.float64], digits: list[tuple[int, NDArray[np.float64]]]
+    ) -> None:
+        """Add values some of which are so small that products of their digits would underflow."""
+        for _, column in reversed(digits):
+            rest += column  # Back to the values, exactly.
+        magnitude = np.abs(rest)
+        is_tiny = magnitude < _TINY
+        self.add(rest[~is_tiny], float(magnitude.max()))
+        raised = RunningSum()
+        raised.add(rest[is_tiny] * 2.0**_RAISED_BITS, _TINY * 2.0**_RAISED_BITS)
+        for exponent, number in raised._totals.items():
+            _add_to(self._totals, exponent - _RAISED_BITS, number)
+        for exponent, number in raised._squares.items():
+            _add_to(self._squares, exponent - 2 * _RAISED_BITS, number)
+
+
+def _first_digit(largest: float) -> int:
+    """The lowest digit in which a value of this magnitude is at most 2^19."""
+    exponent = math.frexp(largest)[1]
+    return -((_DIGIT_BITS - 1 - exponent) // _DIGIT_BITS)
+
+
+def _count(sums: dict[int, int], exponent: int, value: float) -> None:
+    _add_to(sums, exponent, int(math.ldexp(value, -exponent)))
+
+
+def _add_to(sums: dict[int, int], exponent: int, number: int) -> None:
+    sums[exponent] = sums.get(exponent, 0) + number
+
+
 def _shortened(number: int, exponent: int) -> list[str | int]:
     if not number:
         return ["0", 0]
     zeros = (number & -number).bit_length() - 1
     return [f"{number >> zeros:x}", exponent + zeros]
-
-
-def _small_integers(values: NDArray[np.float64]) -> NDArray[np.int64] | None:
-    """The values as integers whose squares fit 64 bits, or None: the common case, made fast."""
-    if bool((np.abs(values) < 2.0**31).all()):
-        whole = values.astype(np.int64)
-        if bool((whole == values).all()):
-            return whole
-    return None
-
-
-def _sum_int64(numbers: NDArray[np.int64]) -> int:
-    return (int((numbers >> 31).sum()) << 31) + int((numbers & (2**31 - 1)).sum())
-
-
-def _integers(values: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Integers below 2^53 and exponents >= 0: ``value = integer * 2**(exponent - 1126)``."""
-    mantissa, exponent = np.frexp(values)
-    integers = np.ldexp(mantissa, _MANTISSA_BITS).astype(np.int64)
-    return integers, exponent.astype(np.int64) - _MANTISSA_BITS + _UNIT
-
-
-def _sum(values: NDArray[np.float64]) -> int:
-    integers, exponents = _integers(values)
-    low = _added(integers & _HALF_MASK, exponents)
-    return low + (_added(integers >> _HALF_BITS, exponents) << _HALF_BITS)
-
-
-def _sum_squares(values: NDArray[np.float64]) -> int:
-    integers, exponents = _integers(np.abs(values))
-    high, low = integers >> _HALF_BITS, integers & _HALF_MASK
-    parts = ((high * high, 2 * _HALF_BITS), (high * low, _HALF_BITS + 1), (low * low, 0))
-    total = 0
-    for products, shift in parts:
-        doubled = _added(products & _HALF_MASK, exponents, scale=2)
-        doubled += _added(products >> _HALF_BITS, exponents, scale=2) << _HALF_BITS
-        total += doubled << shift
-    return total
-
-
-def _added(numbers: NDArray[np.int64], exponents: NDArray[np.int64], scale: int = 1) -> int:
-    """Sum of ``number * 2**(scale * exponent)`` of integers below 2^27 in magnitude."""
-    if not numbers.size:
-        return 0
-    lowest = int(exponents.min())
-    sums = np.bincount(exponents - lowest, weights=numbers.astype(np.float64))
-    filled = np.flatnonzero(sums)
-    return sum(int(sums[at]) << scale * (lowest + int(at)) for at in filled)

@@ -1,99 +1,203 @@
-"""Measuring a column: from an Arrow column to its statistics, for several groups of rows at once.
+"""Measuring a column: its statistics for each part of the rows, and its share of the rows' hashes.
 
-A column is decoded once, whatever the number of groups.
+A column is decoded once and walked through in pieces that stay in the processor's cache; whatever
+is wanted of a value is worked out while it lies there.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlops_ray.data.arrays import null_mask, to_codes, to_integers, to_numbers, to_ticks
+from mlops_ray.data.cells import FixedCells, TextCells
 from mlops_ray.data.column_profile import CategoryProfile, NumberProfile, TimeProfile
-from mlops_ray.data.counts import ValueCounts
-from mlops_ray.data.exact import LIMIT, ExactSum
-from mlops_ray.data.histogram import Histogram
+from mlops_ray.data.counts import MAX_DISTINCT, ValueCounts
+from mlops_ray.data.exact import LIMIT, ExactSum, RunningSum
+from mlops_ray.data.histogram import Histogram, top_bits
+from mlops_ray.data.row_parts import PIECE_ROWS
+from mlops_ray.data.text_hash import hash_texts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-    from mlops_ray.data.arrays import Column
+    from mlops_ray.data.cells import Cells
     from mlops_ray.data.column_profile import ColumnProfile
+    from mlops_ray.data.row_parts import Piece, RowParts
+    from mlops_ray.data.rowhash import RowHasher
     from mlops_ray.data.schema import LogicalType
-
-    Rows = NDArray[np.intp]
 
 __all__ = ["measure_column"]
 
 
 def measure_column(
-    column: Column, dtype: LogicalType, groups: Sequence[Rows], name: str = ""
+    cells: Cells, dtype: LogicalType, rows: RowParts, hasher: RowHasher | None = None
 ) -> list[ColumnProfile]:
-    """Statistics of a column for each group of rows.
+    """Statistics of a column for each part of the rows.
+
+    Values that are counted stand in any order, until the profiles are merged.
 
     Args:
-        column: In its canonical Arrow type.
+        cells: The decoded column.
         dtype: Its logical type.
-        groups: Row numbers of each group.
-        name: The column's name, for messages.
+        rows: The rows' parts.
+        hasher: Takes in the column's cells; None where no hash is wanted.
 
     Example:
         >>> import pyarrow as pa
-        >>> (profile,) = measure_column(pa.array([1.0, None, 3.0]), "float", [np.arange(3)])
+        >>> from mlops_ray.data.cells import decode
+        >>> from mlops_ray.data.row_parts import RowParts
+        >>> column = decode(pa.array([1.0, None, 3.0]), "float")
+        >>> (profile,) = measure_column(column, "float", RowParts.whole(3))
         >>> profile.n_null, profile.sums.mean
         (1, 2.0)
     """
-    if dtype == "string":
-        codes, values = to_codes(column, name)
-        return [_strings(codes[rows], values) for rows in groups]
-    nulls = null_mask(column)
-    if dtype == "boolean":
-        flags = to_integers(column)
-        return [_booleans(flags[rows], nulls[rows]) for rows in groups]
-    if dtype in {"timestamp", "date"}:
-        ticks = to_ticks(column)
-        return [_times(ticks[rows], nulls[rows], dtype) for rows in groups]
-    numbers = to_numbers(column)
-    whole = to_integers(column) if dtype == "integer" else None
-    return [
-        _numbers(numbers[rows], None if whole is None else whole[rows][~nulls[rows]])
-        for rows in groups
-    ]
+    if isinstance(cells, TextCells):
+        return list(_texts(cells, rows, hasher))
+    if dtype in {"integer", "float"}:
+        return list(_numbers(cells, dtype, rows, hasher))
+    if hasher is not None:
+        for _ in _words(cells, rows, hasher):
+            pass
+    measure = _booleans if dtype == "boolean" else _times
+    return [measure(*_present(cells, rows, part), dtype) for part in range(rows.n_parts)]
 
 
-def _numbers(values: NDArray[np.float64], whole: NDArray[np.int64] | None) -> NumberProfile:
-    present = values[~np.isnan(values)]
-    kept = present[np.abs(present) < LIMIT]
-    overflow = ValueCounts({}, is_overflow=True)
+def _words(
+    cells: FixedCells, rows: RowParts, hasher: RowHasher | None
+) -> Iterator[tuple[Piece, NDArray[np.uint64], NDArray[np.bool_] | None]]:
+    """Pieces, with their words, hashed already, and what is missing; the words are overwritten."""
+    buffer = np.empty(min(PIECE_ROWS, rows.n_rows), dtype=np.uint64)
+    for piece in rows.pieces():
+        words = buffer[: piece.stop - piece.start]
+        missing = cells.fill(words, rows, piece)
+        if hasher is not None:
+            hasher.absorb(piece, words)
+        yield piece, words, missing
+
+
+@dataclass(slots=True)
+class _Totals:
+    """What is added up of a part's numbers."""
+
+    n_null: int = 0
+    n_extreme: int = 0
+    minimum: float = np.inf
+    maximum: float = -np.inf
+    sums: RunningSum = field(default_factory=RunningSum)
+
+    def add(self, values: NDArray[np.float64], missing: NDArray[np.bool_] | None) -> None:
+        """Add a piece; its values become 0 where they are missing or extreme."""
+        if missing is not None:
+            self.n_null += int(np.count_nonzero(missing))
+            np.putmask(values, missing, np.nan)
+        low, high = float(np.fmin.reduce(values)), float(np.fmax.reduce(values))
+        if high >= LIMIT or low <= -LIMIT:
+            is_extreme = np.abs(values) >= LIMIT
+            self.n_extreme += int(np.count_nonzero(is_extreme))
+            missing = is_extreme if missing is None else is_extreme | missing
+            np.putmask(values, missing, np.nan)
+            low, high = float(np.fmin.reduce(values)), float(np.fmax.reduce(values))
+        if missing is not None:
+            np.putmask(values, missing, 0.0)
+        if low <= high:  # Otherwise there is no value.
+            self.minimum, self.maximum = min(self.minimum, low), max(self.maximum, high)
+
+    def add_sums(self, values: NDArray[np.float64]) -> None:
+        """Add the sums of a piece that was added; the values are overwritten."""
+        self.sums.add(values, max(abs(self.minimum), abs(self.maximum)))
+
+
+def _numbers(
+    cells: FixedCells, dtype: LogicalType, rows: RowParts, hasher: RowHasher | None
+) -> Iterator[NumberProfile]:
+    totals = [_Totals() for _ in range(rows.n_parts)]
+    bits = np.empty(rows.n_rows, dtype=np.int64)
+    for piece, words, missing in _words(cells, rows, hasher):
+        values = words.view(np.float64)
+        if not cells.is_float:
+            values[:] = words.view(np.int64)
+        of_part = totals[piece.part]
+        of_part.add(values, missing)
+        top_bits(words, bits[piece.start : piece.stop])
+        if of_part.minimum <= of_part.maximum:
+            of_part.add_sums(values)
+    for part, found in enumerate(totals):
+        yield _number_profile(cells, dtype, rows, part, found, bits)
+
+
+def _number_profile(
+    cells: FixedCells,
+    dtype: LogicalType,
+    rows: RowParts,
+    part: int,
+    found: _Totals,
+    bits: NDArray[np.int64],
+) -> NumberProfile:
+    n_rows = rows.sizes[part]
+    n_missing = found.n_null + found.n_extreme
+    has_values = n_missing < n_rows
+    own = bits[rows.bounds[part] : rows.bounds[part + 1]]
+    histogram = Histogram.of_top_bits(own, n_missing) if has_values else Histogram()
     return NumberProfile(
-        dtype="float" if whole is None else "integer",
-        n_rows=values.size,
-        n_null=values.size - present.size,
-        n_extreme=present.size - kept.size,
-        minimum=float(kept.min()) if kept.size else None,
-        maximum=float(kept.max()) if kept.size else None,
-        sums=ExactSum.of(kept),
-        histogram=Histogram.of(kept),
-        counts=overflow if whole is None else ValueCounts.of_integers(whole),
+        dtype=dtype,
+        n_rows=n_rows,
+        n_null=found.n_null,
+        n_extreme=found.n_extreme,
+        minimum=found.minimum if has_values else None,
+        maximum=found.maximum if has_values else None,
+        sums=ExactSum(n_rows - n_missing, *found.sums.sums()),
+        histogram=histogram,
+        counts=_counts(cells, dtype, rows, part, histogram),
     )
 
 
-def _strings(codes: NDArray[np.int32], values: list[str]) -> CategoryProfile:
-    n_null = int(np.count_nonzero(codes < 0))
-    return CategoryProfile("string", codes.size, n_null, ValueCounts.of_codes(codes, values))
+def _counts(
+    cells: FixedCells, dtype: LogicalType, rows: RowParts, part: int, histogram: Histogram
+) -> ValueCounts:
+    if histogram.buckets.size > MAX_DISTINCT[dtype]:  # Each holds a value of its own.
+        return ValueCounts.none(dtype, is_overflow=True)
+    values, _, _ = _present(cells, rows, part)
+    if cells.is_float:
+        values = values[np.abs(values) < LIMIT] + 0.0
+    return ValueCounts.of_numbers(dtype, values)
 
 
-def _booleans(flags: NDArray[np.int64], nulls: NDArray[np.bool_]) -> CategoryProfile:
-    n_null = int(nulls.sum())
-    n_true = int(flags[~nulls].sum())
-    counts = ValueCounts.of({False: flags.size - n_null - n_true, True: n_true})
-    return CategoryProfile("boolean", flags.size, n_null, counts)
+def _present(cells: FixedCells, rows: RowParts, part: int) -> tuple[NDArray[Any], int, int]:
+    """Values of a part that are not null, its rows, and how many of them are null."""
+    values = rows.of_part(cells.values, part)
+    if cells.nulls is None:
+        return values, values.size, 0
+    there = values[~rows.of_part(cells.nulls, part)]
+    return there, values.size, values.size - there.size
 
 
-def _times(ticks: NDArray[np.int64], nulls: NDArray[np.bool_], dtype: LogicalType) -> TimeProfile:
-    kept = ticks[~nulls]
-    bounds = (int(kept.min()), int(kept.max())) if kept.size else (None, None)
-    return TimeProfile(dtype, ticks.size, int(nulls.sum()), *bounds)
+def _texts(cells: TextCells, rows: RowParts, hasher: RowHasher | None) -> Iterator[CategoryProfile]:
+    codes = np.empty(rows.n_rows, dtype=np.intp)
+    words = None if hasher is None else hash_texts(cells.values)
+    for piece in rows.pieces():
+        own = codes[piece.start : piece.stop]
+        rows.fill(own, cells.codes, piece)
+        if hasher is not None and words is not None:
+            hasher.absorb_texts(piece, own, words)
+    for part, n_rows in enumerate(rows.sizes):
+        own = codes[rows.bounds[part] : rows.bounds[part + 1]]
+        counts = ValueCounts.of_codes(own, cells.values)
+        n_null = int(np.count_nonzero(own == len(cells.values)))
+        yield CategoryProfile("string", n_rows, n_null, counts)
+
+
+def _booleans(
+    flags: NDArray[np.int64], n_rows: int, n_null: int, _: LogicalType
+) -> CategoryProfile:
+    n_true = int(flags.sum())
+    counts = ValueCounts.of_mapping("boolean", {False: flags.size - n_true, True: n_true})
+    return CategoryProfile("boolean", n_rows, n_null, counts)
+
+
+def _times(ticks: NDArray[np.int64], n_rows: int, n_null: int, dtype: LogicalType) -> TimeProfile:
+    bounds = (int(ticks.min()), int(ticks.max())) if ticks.size else (None, None)
+    return TimeProfile(dtype, n_rows, n_null, *bounds)

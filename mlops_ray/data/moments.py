@@ -26,8 +26,11 @@ _PSEUDO_COUNT: Final = 0.5  # Keeps the divergence finite where a side is consta
 
 def is_unresolved(reference: NumberProfile, live: NumberProfile) -> bool:
     """Whether the reference varies, but less than the width of the bucket around its mean."""
-    exact = not reference.counts.is_overflow and not live.counts.is_overflow
-    if exact or not live.histogram.n or reference.minimum == reference.maximum:
+    if (
+        (reference.is_exact and live.is_exact)
+        or not live.histogram.n
+        or reference.minimum == reference.maximum
+    ):
         return False
     exponent = math.frexp(reference.sums.mean)[1] - 1
     width = math.ldexp(1.0 / _BUCKETS_AN_OCTAVE, exponent)

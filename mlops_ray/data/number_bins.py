@@ -48,8 +48,8 @@ def _value_bins(reference: NumberProfile, live: NumberProfile) -> list[tuple[int
     n_reference, n_live = reference.histogram.n, live.histogram.n
     if not n_reference or not n_live:
         return [(n_reference, n_live)]
-    if not reference.counts.is_overflow and not live.counts.is_overflow:
-        return _quantile_bins(reference.counts.counts.items(), live.counts.counts.items())  # type: ignore[arg-type]  # Of numbers.
+    if reference.is_exact and live.is_exact:
+        return _quantile_bins(reference.counts.counts.items(), live.counts.counts.items())
     if reference.minimum == reference.maximum:
         n_moved = _n_other(reference, live)
         return [(n_reference, n_live - n_moved), (0, n_moved)]
@@ -119,7 +119,7 @@ def _n_other(reference: NumberProfile, live: NumberProfile) -> int:
     if live.minimum == live.maximum:
         return 0 if live.minimum == constant else n_live
     buckets, counts = live.histogram.buckets, live.histogram.counts
-    n_same_bucket = dict(zip(buckets, counts, strict=True)).get(reference.histogram.buckets[0], 0)
+    n_same_bucket = int(counts[buckets == reference.histogram.buckets[0]].sum())
     largest = max(abs((live.minimum or 0.0) - constant), abs((live.maximum or 0.0) - constant))
     spread = live.sums.variance + (live.sums.mean - constant) ** 2
     n_proven = math.floor(n_live * spread / largest / largest * (1 - 1e-9) + 0.5)

@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mlops_ray.errors import SourceError, Where
+from mlops_ray.data.extension_guard import check_footer
+from mlops_ray.data.place import open_place
+from mlops_ray.errors import MlopsRayError, SourceError, Where
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
-__all__ = ["parquet_bytes", "read_footer", "read_row_group"]
+    from mlops_ray.data.place import Place
+
+__all__ = ["count_rows", "parquet_bytes", "read_footer", "read_row_group"]
 
 _ROW_GROUP_ROWS: Final = 2**17
 
@@ -35,35 +38,64 @@ def parquet_bytes(table: pa.Table) -> bytes:
     return bytes(sink.getvalue())
 
 
-def read_footer(path: Path, name: str) -> tuple[pa.Schema, int]:
+def read_footer(path: Place, name: str) -> tuple[pa.Schema, int]:
     """Arrow schema and number of row groups.
 
     Raises:
         SourceError: The file is absent, torn or no Parquet.
     """
     try:
-        with pq.ParquetFile(path) as file:
+        with _opened(path, name) as source, pq.ParquetFile(source) as file:
             return file.schema_arrow, file.num_row_groups
     except (OSError, pa.ArrowException) as error:
         raise _unreadable(name, error) from error
 
 
-def read_row_group(path: Path, name: str, row_group: int, columns: Sequence[str]) -> pa.Table:
+def count_rows(path: Place, name: str) -> int:
+    """Number of rows that the footer tells of.
+
+    Raises:
+        SourceError: The file is absent, torn or no Parquet.
+    """
+    try:
+        with _opened(path, name) as source, pq.ParquetFile(source) as file:
+            return int(file.metadata.num_rows)
+    except (OSError, pa.ArrowException) as error:
+        raise _unreadable(name, error) from error
+
+
+def read_row_group(path: Place, name: str, row_group: int, columns: Sequence[str]) -> pa.Table:
     """One row group, its page checksums verified where the writer left any.
 
     Raises:
         SourceError: The file is absent, torn or no Parquet.
     """
     try:
-        with pq.ParquetFile(
-            path, read_dictionary=list(columns), page_checksum_verification=True
-        ) as file:
+        with (
+            _opened(path, name) as source,
+            pq.ParquetFile(
+                source, read_dictionary=list(columns), page_checksum_verification=True
+            ) as file,
+        ):
             return file.read_row_group(row_group, columns=list(columns), use_threads=False)
+    except KeyError as error:
+        where = Where(file=name, key=columns[0] if len(columns) == 1 else "")
+        hint = "the file is damaged, or was replaced since its columns were listed"
+        raise SourceError("the Parquet file lacks a column", str(error), "", hint, where) from error
     except (OSError, pa.ArrowException) as error:
         raise _unreadable(name, error) from error
 
 
-def _unreadable(name: str, error: Exception) -> SourceError:
+def _opened(path: Place, name: str) -> pa.NativeFile:
+    """The file, open; refused where opening it by Arrow might run code of its author."""
+    file = open_place(path)
+    check_footer(file, name)
+    return file
+
+
+def _unreadable(name: str, error: Exception) -> Exception:
+    if isinstance(error, MlopsRayError):  # Such as a bucket that does not answer.
+        return error
     first_line = (str(error).splitlines() or [type(error).__name__])[0]
     hint = "check that it was written completely"
     return SourceError("cannot read the Parquet file", first_line, "", hint, Where(file=name))

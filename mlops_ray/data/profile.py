@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 
-import numpy as np
-
+from mlops_ray.data.cells import decode
 from mlops_ray.data.column_profile import (
     CategoryProfile,
     ColumnProfile,
@@ -16,9 +15,12 @@ from mlops_ray.data.column_profile import (
     merge_columns,
 )
 from mlops_ray.data.measure import measure_column
+from mlops_ray.data.row_parts import RowParts
 from mlops_ray.errors import ColumnError, ManifestError, Where
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pyarrow as pa
 
     from mlops_ray.data.schema import Schema
@@ -32,7 +34,8 @@ __all__ = [
     "TimeProfile",
 ]
 
-PROFILE_SCHEMA: Final = "mlops-ray/profile/v1"
+PROFILE_SCHEMA: Final = "mlops-ray/profile/v2"
+_READABLE: Final = ("mlops-ray/profile/v1", PROFILE_SCHEMA)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,30 +53,30 @@ class Profile:
     @classmethod
     def of(cls, table: pa.Table, schema: Schema) -> Self:
         """The profile of a table in canonical types, over the columns of the schema."""
-        everything = [np.arange(table.num_rows)]
+        rows = RowParts.whole(table.num_rows)
         columns = {
-            name: measure_column(table.column(name), dtype, everything, name)[0]
+            name: measure_column(decode(table.column(name), dtype, name), dtype, rows)[0]
             for name, dtype in schema.items()
         }
-        return cls(table.num_rows, columns)
+        return cls.merged([cls(table.num_rows, columns)])
 
-    def merge(self, other: Profile) -> Profile:
-        """The profile of both sets of rows together; the result does not depend on the order.
+    @classmethod
+    def merged(cls, parts: Sequence[Profile]) -> Self:
+        """The profile of several sets of rows together; their order does not matter.
 
         Raises:
-            ColumnError: The two do not have the same columns.
+            ColumnError: Two of them do not have the same columns.
         """
-        if self.columns.keys() != other.columns.keys():
-            odd = min(self.columns.keys() ^ other.columns.keys())
-            raise ColumnError("only one of two profiles has the column", where=Where(key=odd))
-        columns = {
-            name: merge_columns(column, other.columns[name])
-            for name, column in self.columns.items()
-        }
-        return Profile(self.n_rows + other.n_rows, columns)
+        names = parts[0].columns
+        for part in parts:
+            if part.columns.keys() != names.keys():
+                odd = min(part.columns.keys() ^ names.keys())
+                raise ColumnError("only one of two profiles has the column", where=Where(key=odd))
+        columns = {name: merge_columns([part.columns[name] for part in parts]) for name in names}
+        return cls(sum(part.n_rows for part in parts), columns)
 
     def to_json(self) -> dict[str, Any]:
-        """The profile as a JSON document."""
+        """The profile as a JSON document of a few kilobytes a column."""
         columns = [{"name": name, **column.to_json()} for name, column in self.columns.items()]
         return {"schema": PROFILE_SCHEMA, "n_rows": self.n_rows, "columns": columns}
 
@@ -82,9 +85,9 @@ class Profile:
         """The profile that a document holds.
 
         Raises:
-            ManifestError: The document is no profile of version 1.
+            ManifestError: The document is no profile of version 1 or 2.
         """
-        if value.get("schema") != PROFILE_SCHEMA:
+        if value.get("schema") not in _READABLE:
             hint = "upgrade mlops_ray"
             raise ManifestError("not a profile", repr(value.get("schema")), PROFILE_SCHEMA, hint)
         columns = {column["name"]: column_profile_from_json(column) for column in value["columns"]}

@@ -21,12 +21,14 @@ import ray.data
 from ray.exceptions import RayError, RayTaskError
 
 from mlops_ray import errors
+from mlops_ray.data.unit_map import add_answer
 from mlops_ray.errors import ClusterError, MlopsRayError, Where
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from mlops_ray.data.unit import Unit
+    from mlops_ray.data.unit_map import Combine
 
 __all__ = ["MapStats", "RayDataMap"]
 
@@ -61,12 +63,15 @@ class RayDataMap:
     def __init__(self) -> None:
         self.last_stats: MapStats | None = None
 
-    def __call__(self, fn: Callable[[Unit], bytes], units: Sequence[Unit]) -> list[bytes]:
+    def __call__(
+        self, fn: Callable[[Unit], bytes], units: Sequence[Unit], combine: Combine | None = None
+    ) -> list[bytes]:
         """Answers of `fn` in the order of `units`.
 
         Args:
             fn: Picklable; a pure function of its unit.
             units: What to work on; files have to be readable on every node.
+            combine: Makes one answer of those of a task; see `UnitMap`.
 
         Raises:
             MlopsRayError: What `fn` raised for the first failing unit.
@@ -81,7 +86,9 @@ class RayDataMap:
         blocks = [pa.table({"index": part}) for part in _dealt(len(ordered), n_tasks)]
         with _quiet_context():
             dataset = ray.data.from_arrow(blocks).map_batches(
-                partial(_work, fn=fn, units=ordered), batch_size=None, batch_format="pyarrow"
+                partial(_work, fn=fn, units=ordered, combine=combine),
+                batch_size=None,
+                batch_format="pyarrow",
             )
             answers = _collected(dataset)
         self.last_stats = MapStats(len(ordered), n_tasks)
@@ -99,14 +106,24 @@ def _dealt(n_units: int, n_tasks: int) -> Iterator[range]:
     return (range(*pair) for pair in pairwise(bounds))
 
 
-def _work(batch: pa.Table, fn: Callable[[Unit], bytes], units: list[Unit]) -> pa.Table:
-    """Inside a task: one row of answer a unit."""
-    rows: list[dict[str, Any]] = []
-    for index in batch.column("index").to_pylist():
+def _work(
+    batch: pa.Table, fn: Callable[[Unit], bytes], units: list[Unit], combine: Combine | None
+) -> pa.Table:
+    """Inside a task: one row of answer a unit, or one for all of them; or the first error."""
+    indices: list[int] = batch.column("index").to_pylist()
+    answers: list[bytes] = []
+    for index in indices:
         try:
-            rows.append({"index": index, "payload": fn(units[index]), "error": None})
+            add_answer(answers, fn(units[index]), combine)
         except MlopsRayError as error:
-            rows.append({"index": index, "payload": None, "error": _written(error)})
+            row = {"index": index, "payload": None, "error": _written(error)}
+            return pa.Table.from_pylist([row], schema=_ANSWER)
+    if combine is not None:
+        indices, answers = indices[:1], [combine(answers)]
+    rows = [
+        {"index": index, "payload": answer, "error": None}
+        for index, answer in zip(indices, answers, strict=True)
+    ]
     return pa.Table.from_pylist(rows, schema=_ANSWER)
 
 

@@ -1,12 +1,13 @@
 """Two 64-bit hash lanes a row, computed column by column with numpy.
 
-A cell's hash depends on its column's name, logical type and value alone: not on the file, the
-width of the stored type, the column order or the rows around it. Equal values are equal (-0.0 and
-0.0, all NaNs), null differs from every value. The mixing is fast, not cryptographic: it tells
-accidents apart, while the input files themselves are pinned by SHA-256.
+A row's hash depends on the names, logical types and values of its columns alone: not on the file,
+the width of the stored types, the column order or the rows around it. Equal values are equal (-0.0
+and 0.0, all NaNs), null differs from every value. The mixing is fast, not cryptographic: it tells
+accidents apart, while the input files themselves are pinned by SHA-256. `docs/fingerprint.md` has
+the definition with test vectors.
 
 Source: G. Steele, D. Lea, C. Flood, "Fast Splittable Pseudorandom Number Generators", OOPSLA 2014
-(the finaliser of SplitMix64); strings go through BLAKE2b (RFC 7693).
+(multipliers and the finaliser of SplitMix64); BLAKE2b (RFC 7693) for keys and long strings.
 """
 
 from __future__ import annotations
@@ -16,22 +17,91 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from mlops_ray.data.arrays import null_mask, to_codes, to_integers, to_numbers, to_ticks
+from mlops_ray.data.cells import TextCells, decode
+from mlops_ray.data.row_parts import PIECE_ROWS, RowParts
+from mlops_ray.data.text_hash import hash_texts
+from mlops_ray.manifest.canonical import canonical_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     import pyarrow as pa
     from numpy.typing import NDArray
 
-    from mlops_ray.data.schema import LogicalType, Schema
+    from mlops_ray.data.cells import Cells
+    from mlops_ray.data.row_parts import Piece
+    from mlops_ray.data.schema import Schema
 
-__all__ = ["N_LANES", "hash_rows"]
+__all__ = ["N_LANES", "RowHasher", "hash_rows"]
 
 N_LANES: Final = 2
-_DOMAIN: Final = b"mlops-ray/rowhash/v1"
-_MULTIPLIERS: Final = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB))
-_NAN_BITS: Final = np.uint64(0x7FF8000000000000)
+_DOMAIN: Final = b"mlops-ray/rowhash/v2"
+# A lane each: how far a word is shifted onto itself, and what it is multiplied by.
+_STEPS: Final = ((np.uint64(32), np.uint64(0xBF58476D1CE4E5B9)),
+                 (np.uint64(29), np.uint64(0x94D049BB133111EB)))  # fmt: skip
+_FINAL: Final = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB))
+
+
+class RowHasher:
+    """Hashes rows while their columns are decoded for something else.
+
+    Columns have to come in the order of their names. Each cell is worth one 64-bit word a lane,
+    which is put into the lane's state by xor; a step that depends on all bits of the state follows.
+
+    Attributes:
+        rows: Which rows, and in which order.
+        lanes: The state, shape ``(2, n_rows)``, in the order of the parts.
+    """
+
+    def __init__(
+        self, rows: RowParts, schema: Schema, columns: Iterable[str], salt: int = 0
+    ) -> None:
+        self.rows = rows
+        self.lanes = np.empty((N_LANES, rows.n_rows), dtype=np.uint64)
+        declared = canonical_bytes([[name, schema[name]] for name in sorted(columns)])
+        start = blake2b(_DOMAIN + b"\0" + declared, digest_size=16, key=salt.to_bytes(8, "little"))
+        self.lanes[:] = np.frombuffer(start.digest(), "<u8")[:, np.newaxis]
+        self._shifted = np.empty(min(PIECE_ROWS, rows.n_rows), dtype=np.uint64)
+
+    def absorb(self, piece: Piece, words: NDArray[np.uint64], lane: int | None = None) -> None:
+        """Take in a piece's cells of the next column.
+
+        Args:
+            piece: Which rows.
+            words: A word a row, shape ``(n_rows,)``.
+            lane: For which lane; for both by default.
+        """
+        shifted = self._shifted[: words.size]
+        for at in range(N_LANES) if lane is None else (lane,):
+            shift, multiplier = _STEPS[at]
+            state = self.lanes[at, piece.start : piece.stop]
+            state ^= words
+            np.right_shift(state, shift, out=shifted)
+            state ^= shifted
+            state *= multiplier
+
+    def absorb_texts(
+        self, piece: Piece, codes: NDArray[np.intp], table: NDArray[np.uint64]
+    ) -> None:
+        """Take in a piece of a string column.
+
+        Args:
+            piece: Which rows.
+            codes: Column of `table` for each row.
+            table: Words of each distinct value, shape ``(2, n_distinct)``.
+        """
+        words = np.empty(codes.size, dtype=np.uint64)
+        for lane in range(N_LANES):
+            table[lane].take(codes, out=words, mode="clip")
+            self.absorb(piece, words, lane)
+
+    def finish(self) -> NDArray[np.uint64]:
+        """The rows' hashes, shape ``(2, n_rows)``, in the order of the parts."""
+        for piece in self.rows.pieces():
+            shifted = self._shifted[: piece.stop - piece.start]
+            for lane in self.lanes:
+                _finalise(lane[piece.start : piece.stop], shifted)
+        return self.lanes
 
 
 def hash_rows(
@@ -48,67 +118,33 @@ def hash_rows(
     Returns:
         Shape ``(2, n_rows)``.
     """
-    rows = np.empty((N_LANES, table.num_rows), dtype=np.uint64)
-    rows[:] = _words(salt, "", "row")[:, np.newaxis]
-    for column in sorted(columns):
-        rows += _hash_cells(table.column(column), column, schema[column], salt)
-        for lane in rows:
-            _mix(lane)
-    return rows
+    hasher = RowHasher(RowParts.whole(table.num_rows), schema, columns, salt)
+    for name in sorted(columns):
+        _absorb(hasher, decode(table.column(name), schema[name], name))
+    return hasher.finish()
 
 
-def _hash_cells(
-    column: pa.ChunkedArray, name: str, dtype: LogicalType, salt: int
-) -> NDArray[np.uint64]:
-    """Shape ``(2, n_rows)``; a string is hashed once for each distinct value."""
-    keys = _words(salt, name, dtype)
-    if dtype == "string":
-        codes, values = to_codes(column, name)
-        cells = np.concatenate([_hash_strings(values), np.zeros((N_LANES, 1), np.uint64)], axis=1)
-        nulls: NDArray[np.bool_] = np.zeros(len(values) + 1, dtype=np.bool_)
-        nulls[-1] = True
-        return _keyed(cells, nulls, keys, salt)[:, codes]  # -1 takes the last one: null.
-    cells = np.broadcast_to(_bits(column, dtype), (N_LANES, len(column))).copy()
-    return _keyed(cells, null_mask(column), keys, salt)
+def _absorb(hasher: RowHasher, cells: Cells) -> None:
+    n_rows = min(PIECE_ROWS, hasher.rows.n_rows)
+    if isinstance(cells, TextCells):
+        texts, codes = hash_texts(cells.values), np.empty(n_rows, dtype=np.intp)
+        for piece in hasher.rows.pieces():
+            own = codes[: piece.stop - piece.start]
+            hasher.rows.fill(own, cells.codes, piece)
+            hasher.absorb_texts(piece, own, texts)
+        return
+    buffer = np.empty(n_rows, dtype=np.uint64)
+    for piece in hasher.rows.pieces():
+        words = buffer[: piece.stop - piece.start]
+        cells.fill(words, hasher.rows, piece)
+        hasher.absorb(piece, words)
 
 
-def _keyed(
-    cells: NDArray[np.uint64], nulls: NDArray[np.bool_], keys: NDArray[np.uint64], salt: int
-) -> NDArray[np.uint64]:
-    cells ^= keys[:, np.newaxis]
-    for lane in cells:
-        _mix(lane)
-    if nulls.any():
-        cells[:, nulls] = (keys ^ _words(salt, "", "null"))[:, np.newaxis]
-    return cells
-
-
-def _bits(column: pa.ChunkedArray, dtype: LogicalType) -> NDArray[np.uint64]:
-    if dtype == "float":
-        values = to_numbers(column)
-        bits = values.view(np.uint64)
-        bits[np.isnan(values)] = _NAN_BITS
-        return bits
-    ticks = to_ticks(column) if dtype in {"timestamp", "date"} else to_integers(column)
-    return ticks.view(np.uint64)
-
-
-def _hash_strings(values: list[str]) -> NDArray[np.uint64]:
-    digests = b"".join(blake2b(value.encode(), digest_size=16).digest() for value in values)
-    return np.frombuffer(digests, dtype="<u8").reshape(-1, N_LANES).T.astype(np.uint64)
-
-
-def _words(salt: int, name: str, dtype: str) -> NDArray[np.uint64]:
-    """One key word a lane."""
-    text = b"\0".join([_DOMAIN, dtype.encode(), name.encode()])
-    key = salt.to_bytes(8, "little")
-    digest = blake2b(text, digest_size=8 * N_LANES, key=key).digest()
-    return np.frombuffer(digest, dtype="<u8").astype(np.uint64)
-
-
-def _mix(words: NDArray[np.uint64]) -> None:
+def _finalise(words: NDArray[np.uint64], shifted: NDArray[np.uint64]) -> None:
     """SplitMix64's finaliser, in place: a bijection in which every bit depends on every bit."""
-    for shift, multiplier in _MULTIPLIERS:
-        words ^= words >> np.uint64(shift)
+    for shift, multiplier in _FINAL:
+        np.right_shift(words, np.uint64(shift), out=shifted)
+        words ^= shifted
         words *= np.uint64(multiplier)
-    words ^= words >> np.uint64(31)
+    np.right_shift(words, np.uint64(31), out=shifted)
+    words ^= shifted

@@ -6,34 +6,38 @@ added in unit order. Since all of them add up exactly, the outcome depends on th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial, reduce
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
-import numpy as np
-
+from mlops_ray.data.cells import decode
+from mlops_ray.data.contract_pass import set_aside, tally_rows
+from mlops_ray.data.contract_tally import ContractTally
 from mlops_ray.data.fingerprint import RowTally
 from mlops_ray.data.measure import measure_column
+from mlops_ray.data.packed import pack, unpack
 from mlops_ray.data.profile import Profile
-from mlops_ray.data.rowhash import hash_rows
+from mlops_ray.data.profile_bytes import profile_content, profile_of_content
+from mlops_ray.data.row_parts import RowParts
+from mlops_ray.data.rowhash import RowHasher
 from mlops_ray.data.split import SPLITS, SplitRows, assign_split
 from mlops_ray.data.unit import read_unit
-from mlops_ray.errors import ManifestError, SourceError
-from mlops_ray.manifest.canonical import canonical_bytes, from_canonical
+from mlops_ray.errors import ContractError, ManifestError, SourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     import pyarrow as pa
     from numpy.typing import NDArray
 
+    from mlops_ray.data.rule import CheckPlan
     from mlops_ray.data.schema import Schema
     from mlops_ray.data.unit import Unit
     from mlops_ray.data.unit_map import UnitMap
 
-__all__ = ["ALL", "SCAN_SCHEMA", "Scan", "ScanPlan", "scan", "scan_unit"]
+__all__ = ["ALL", "SCAN_SCHEMA", "Scan", "ScanPlan", "combine_answers", "scan", "scan_unit"]
 
-SCAN_SCHEMA: Final = "mlops-ray/scan/v1"
+SCAN_SCHEMA: Final = "mlops-ray/scan/v2"
 
 ALL: Final = "all"  # The one group of rows where no split is asked for.
 
@@ -45,10 +49,12 @@ class ScanPlan:
     Attributes:
         schema: Of all columns that are read, hashed and measured.
         split: How rows are parted; None keeps them in one group, `ALL`.
+        check: The contract that the rows are held against, if there is one.
     """
 
     schema: Schema
     split: SplitRows | None
+    check: CheckPlan | None = None
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -64,11 +70,13 @@ class Scan:
         schema: Of the columns read.
         profiles: Group of rows, such as ``train``, -> its statistics.
         tallies: Group of rows -> its multiset of rows.
+        contract: What the rules of the contract counted; not part of the bytes.
     """
 
     schema: Schema
     profiles: dict[str, Profile]
     tallies: dict[str, RowTally]
+    contract: ContractTally = field(default_factory=ContractTally, compare=False)
 
     @property
     def n_rows(self) -> int:
@@ -86,34 +94,23 @@ class Scan:
         return {name: tally.fingerprint(self.schema) for name, tally in self.tallies.items()}
 
     def to_bytes(self) -> bytes:
-        """The whole of it as canonical JSON; columns and groups keep their order."""
-        groups = [
-            {
-                "name": name,
-                "profile": self.profiles[name].to_json(),
-                "tally": self.tallies[name].to_json(),
-            }
-            for name in self.profiles
-        ]
+        """The whole of it; columns and groups keep their order, and equal scans equal bytes."""
         columns = [[name, dtype] for name, dtype in self.schema.items()]
-        return canonical_bytes({"schema": SCAN_SCHEMA, "columns": columns, "groups": groups})
+        groups, arrays = _content(self.profiles, self.tallies)
+        return pack({"schema": SCAN_SCHEMA, "columns": columns, "groups": groups}, arrays)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
         """What `to_bytes` wrote.
 
         Raises:
-            ManifestError: The bytes are no scan of version 1.
+            ManifestError: The bytes are no scan of version 2.
         """
-        content = from_canonical(data)
+        content, arrays = unpack(data)
         if not isinstance(content, dict) or content.get("schema") != SCAN_SCHEMA:
             raise ManifestError("not a scan this version can read", wanted=SCAN_SCHEMA)
-        groups = content["groups"]
-        return cls(
-            dict(content["columns"]),
-            {group["name"]: Profile.from_json(group["profile"]) for group in groups},
-            {group["name"]: RowTally.from_json(group["tally"]) for group in groups},
-        )
+        profiles, tallies = _of_content(content["groups"], arrays)
+        return cls(dict(content["columns"]), profiles, tallies)
 
 
 def scan(units: Sequence[Unit], plan: ScanPlan, unit_map: UnitMap) -> Scan:
@@ -126,47 +123,98 @@ def scan(units: Sequence[Unit], plan: ScanPlan, unit_map: UnitMap) -> Scan:
 
     Raises:
         SourceError: There is no unit, or a file cannot be read.
+        ContractError: The contract sets every row aside.
         ColumnError: A value does not fit its column, or a key or time is null.
     """
     if not units:
         raise SourceError("the input files hold no rows", "0 row groups", "at least 1")
-    answers = [from_canonical(data) for data in unit_map(partial(scan_unit, plan), units)]
-    profiles: dict[str, Profile] = {}
-    tallies: dict[str, RowTally] = {}
-    for group in plan.groups:
-        parts = [answer[group] for answer in answers]
-        profiles[group] = reduce(
-            Profile.merge, (Profile.from_json(part["profile"]) for part in parts)
-        )
-        tallies[group] = reduce(
-            RowTally.__add__, (RowTally.from_json(part["tally"]) for part in parts)
-        )
-    found = Scan(plan.schema, profiles, tallies)
+    found = _merged(plan.schema, unit_map(partial(scan_unit, plan), units, combine_answers))
+    checked = found.contract
     if not found.n_rows:
+        if checked.set_aside:
+            n_rows = sum(checked.set_aside.values())
+            raise ContractError(
+                "gate data_valid: the contract sets every row aside", f"{n_rows} rows"
+            )
         got = f"0 rows in {len(units)} row groups or files"
         raise SourceError("the input files hold no rows", got, "at least 1")
     return found
 
 
 def scan_unit(plan: ScanPlan, unit: Unit) -> bytes:
-    """Partial results of one unit, as canonical JSON."""
+    """Partial results of one unit."""
     table = read_unit(unit, plan.schema)
-    groups = _groups(table, plan)
-    hashes = hash_rows(table, plan.schema, list(plan.schema))
-    measured = {
-        name: measure_column(table.column(name), dtype, groups, name)
-        for name, dtype in plan.schema.items()
-    }
-    answer = {}
-    for at, (group, rows) in enumerate(zip(plan.groups, groups, strict=True)):
-        profile = Profile(len(rows), {name: parts[at] for name, parts in measured.items()})
-        tally = RowTally.of(hashes[:, rows])
-        answer[group] = {"profile": profile.to_json(), "tally": tally.to_json()}
-    return canonical_bytes(answer)
+    aside = set_aside(table, plan.schema, plan.check, plan.split, ALL)
+    table = aside.kept
+    rows = _parts(table, plan)
+    hasher = RowHasher(rows, plan.schema, plan.schema)
+    measured = {}
+    for name in sorted(plan.schema):  # The order that the hash wants.
+        dtype = plan.schema[name]
+        measured[name] = measure_column(
+            decode(table.column(name), dtype, name), dtype, rows, hasher
+        )
+    hashes = hasher.finish()
+    checked = aside.tally
+    if plan.check is not None:
+        parts = {group: rows.rows_of(at) for at, group in enumerate(plan.groups)}
+        checked += tally_rows(table, plan.schema, plan.check, parts)
+    profiles, tallies = {}, {}
+    for at, group in enumerate(plan.groups):
+        columns = {name: measured[name][at] for name in plan.schema}
+        profiles[group] = Profile(rows.sizes[at], columns)
+        tallies[group] = RowTally.of(hashes[:, rows.bounds[at] : rows.bounds[at + 1]])
+    return _answer(profiles, tallies, checked)
 
 
-def _groups(table: pa.Table, plan: ScanPlan) -> list[NDArray[np.intp]]:
+def combine_answers(answers: Sequence[bytes]) -> bytes:
+    """Partial results of several units as those of one."""
+    found = _merged({}, answers)
+    return _answer(found.profiles, found.tallies, found.contract)
+
+
+def _parts(table: pa.Table, plan: ScanPlan) -> RowParts:
     if plan.split is None:
-        return [np.arange(table.num_rows)]
-    codes = assign_split(table, plan.schema, plan.split)
-    return [np.flatnonzero(codes == at) for at in range(len(SPLITS))]
+        return RowParts.whole(table.num_rows)
+    return RowParts.of_codes(assign_split(table, plan.schema, plan.split), len(SPLITS))
+
+
+def _merged(schema: Schema, answers: Sequence[bytes]) -> Scan:
+    read = [unpack(answer) for answer in answers]
+    parts = [_of_content(content["groups"], arrays) for content, arrays in read]
+    checked = [ContractTally.from_json(content["contract"]) for content, _ in read]
+    groups = list(parts[0][0])
+    return Scan(
+        schema,
+        {group: Profile.merged([profiles[group] for profiles, _ in parts]) for group in groups},
+        {
+            group: reduce(RowTally.__add__, (tallies[group] for _, tallies in parts))
+            for group in groups
+        },
+        reduce(ContractTally.__add__, checked),
+    )
+
+
+def _answer(
+    profiles: dict[str, Profile], tallies: dict[str, RowTally], checked: ContractTally
+) -> bytes:
+    groups, arrays = _content(profiles, tallies)
+    return pack({"groups": groups, "contract": checked.to_json()}, arrays)
+
+
+def _content(
+    profiles: dict[str, Profile], tallies: dict[str, RowTally]
+) -> tuple[list[dict[str, Any]], list[NDArray[Any]]]:
+    groups, arrays = [], []
+    for name, profile in profiles.items():
+        content, more = profile_content(profile)
+        groups.append({"name": name, "profile": content, "tally": tallies[name].to_json()})
+        arrays += more
+    return groups, arrays
+
+
+def _of_content(
+    groups: list[dict[str, Any]], arrays: Iterator[NDArray[Any]]
+) -> tuple[dict[str, Profile], dict[str, RowTally]]:
+    profiles = {group["name"]: profile_of_content(group["profile"], arrays) for group in groups}
+    return profiles, {group["name"]: RowTally.from_json(group["tally"]) for group in groups}

@@ -6,15 +6,18 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import pyarrow as pa
 
+from mlops_ray.data.cast import can_cast
+from mlops_ray.data.extension_guard import check_schema
 from mlops_ray.errors import SourceError, Where
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 __all__ = [
     "ARROW_TYPES",
     "LogicalType",
     "Schema",
+    "kind_of",
     "logical_type",
     "schema_of",
     "untyped_columns",
@@ -57,6 +60,16 @@ def logical_type(arrow_type: pa.DataType) -> LogicalType | None:
     raise TypeError(f"type {arrow_type}")
 
 
+def kind_of(arrow_type: pa.DataType) -> str:
+    """What a column can be cast from: its logical type, ``decimal``, or the type's own name."""
+    if pa.types.is_decimal(arrow_type):
+        return "decimal"
+    try:
+        return logical_type(arrow_type) or "null"
+    except TypeError:
+        return str(arrow_type)
+
+
 def _is_text(arrow_type: pa.DataType) -> bool:
     return bool(
         pa.types.is_string(arrow_type)
@@ -75,22 +88,26 @@ _MEANINGS: Final[tuple[tuple[Callable[[pa.DataType], bool], LogicalType], ...]] 
 )
 
 
-def schema_of(schemas: list[tuple[str, pa.Schema]]) -> Schema:
+def schema_of(
+    schemas: list[tuple[str, pa.Schema]], casts: Mapping[str, LogicalType] | None = None
+) -> Schema:
     """The one schema that all files share, in the column order of the first.
 
     A column without a type in any file, since it shows no value, is taken for text.
 
     Args:
         schemas: Name and Arrow schema of each file, in file order.
+        casts: Columns that are to be read as another type, whatever the files hold.
 
     Raises:
         SourceError: A type is unsupported, a name stands twice, or two files disagree.
     """
     first_name, first = schemas[0]
-    merged = _meanings(first_name, first)
+    casts = casts or {}
+    merged = _meanings(first_name, first, casts)
     found_in = dict.fromkeys(merged, first_name)
     for name, schema in schemas[1:]:
-        for column, meaning in _same_columns(name, schema, first_name, merged).items():
+        for column, meaning in _same_columns(name, schema, first_name, merged, casts).items():
             if merged[column] is None and meaning is not None:
                 merged[column], found_in[column] = meaning, name
             elif meaning not in {None, merged[column]}:
@@ -98,7 +115,7 @@ def schema_of(schemas: list[tuple[str, pa.Schema]]) -> Schema:
                     "files disagree on a column's type",
                     f"{meaning} in {name}",
                     f"{merged[column]} as in {found_in[column]}",
-                    "write the column with one type in all files",
+                    f"write it with one type, or declare 'data.columns.{column}.cast'",
                     Where(file=name, key=column),
                 )
     return {column: meaning or "string" for column, meaning in merged.items()}
@@ -118,27 +135,45 @@ def untyped_columns(schemas: list[tuple[str, pa.Schema]]) -> list[str]:
     ]
 
 
-def _meanings(file: str, schema: pa.Schema) -> dict[str, LogicalType | None]:
+def _meanings(
+    file: str, schema: pa.Schema, casts: Mapping[str, LogicalType]
+) -> dict[str, LogicalType | None]:
+    check_schema(schema, file)
     meanings: dict[str, LogicalType | None] = {}
     for field in schema:
-        where = Where(file=file, key=field.name)
         if field.name in meanings:
+            where = Where(file=file, key=field.name)
             raise SourceError("two columns have one name", repr(field.name), where=where)
-        try:
-            meanings[field.name] = logical_type(field.type)
-        except TypeError as error:
-            wanted = "integers, floats, strings, booleans, timestamps or dates"
-            hint = "cast the column or leave it out of the files"
-            raise SourceError(
-                "the column's type is not supported", str(error), wanted, hint, where
-            ) from error
+        meanings[field.name] = _meaning(field, file, casts.get(field.name))
     return meanings
 
 
+def _meaning(field: pa.Field, file: str, cast: LogicalType | None) -> LogicalType | None:
+    where = Where(file=file, key=field.name)
+    if cast is not None:
+        if pa.types.is_null(field.type) or can_cast(kind_of(field.type), cast):
+            return cast
+        hint = "declare another cast, or write the column anew"
+        raise SourceError("the declared cast means nothing", str(field.type), cast, hint, where)
+    try:
+        return logical_type(field.type)
+    except TypeError as error:
+        wanted = "integers, floats, strings, booleans, timestamps or dates"
+        way = f"declare 'data.columns.{field.name}.cast'"
+        hint = f"{way} where it is a decimal; else cast it or leave it out of the files"
+        raise SourceError(
+            "the column's type is not supported", str(error), wanted, hint, where
+        ) from error
+
+
 def _same_columns(
-    name: str, schema: pa.Schema, first_name: str, first: dict[str, LogicalType | None]
+    name: str,
+    schema: pa.Schema,
+    first_name: str,
+    first: dict[str, LogicalType | None],
+    casts: Mapping[str, LogicalType],
 ) -> dict[str, LogicalType | None]:
-    meanings = _meanings(name, schema)
+    meanings = _meanings(name, schema, casts)
     for column in [*first, *meanings]:
         if column not in meanings or column not in first:
             has, lacks = (first_name, name) if column in first else (name, first_name)

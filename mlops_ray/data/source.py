@@ -1,25 +1,35 @@
-"""Finding the input files that a pipeline file names: a file, a folder or a glob."""
+"""The input files of a source: a file, a folder or a glob, here or in S3, and how they are read."""
 
 from __future__ import annotations
 
-import glob
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from mlops_ray.errors import ConfigError, SourceError, Where
+from mlops_ray.data.listing import list_place
+from mlops_ray.errors import SourceError, Where
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from pathlib import Path
 
     from mlops_ray.config.model import SourceConfig
+    from mlops_ray.data.listing import Listed
+    from mlops_ray.data.place import Place
 
 __all__ = ["FileFormat", "FoundFile", "InputFile", "find_files"]
 
-FileFormat: TypeAlias = Literal["parquet", "csv"]
+FileFormat: TypeAlias = Literal["parquet", "csv", "jsonl"]
 
-_SUFFIXES: Final[dict[str, FileFormat]] = {".parquet": "parquet", ".pq": "parquet", ".csv": "csv"}
-_WILDCARDS: Final = frozenset("*?[")
+_SUFFIXES: Final[dict[str, FileFormat]] = {
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".csv": "csv",
+    ".csv.gz": "csv",
+    ".jsonl": "jsonl",
+    ".jsonl.gz": "jsonl",
+    ".ndjson": "jsonl",
+    ".ndjson.gz": "jsonl",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +37,15 @@ class FoundFile:
     """A file of a source.
 
     Attributes:
-        name: POSIX path relative to the source's folder; the file's identity beside its bytes.
+        name: POSIX path relative to the source's folder; the file's identity beside its bytes, and
+            what a column is told from that only the folders' names hold.
         path: Where it can be read now; an object of the store has no suffix.
         format: How it is to be read.
-        size_bytes: Size on disk.
+        size_bytes: Its size.
     """
 
     name: str
-    path: Path
+    path: Place
     format: FileFormat
     size_bytes: int
 
@@ -56,98 +67,48 @@ def find_files(source: SourceConfig | str, root: Path) -> list[FoundFile]:
     In a folder, names that begin with ``.`` or ``_`` and files of other kinds are passed over.
 
     Args:
-        source: A path or its declaration; relative paths start at `root`.
+        source: A path or URL, or its declaration; relative paths start at `root`.
         root: The project's root folder.
 
     Raises:
         SourceError: Nothing is there, or formats are mixed.
-        ConfigError: The source is a URL.
+        ConfigError: The source is a URL of another scheme than ``s3`` or holds credentials.
     """
-    given = source if isinstance(source, str) else source.path
+    given = source if isinstance(source, str) else source.path or ""
     wanted = "auto" if isinstance(source, str) else source.format
-    if "://" in given or given.startswith("sklearn:"):
-        scheme = given.partition(":")[0]  # The rest may hold a password.
-        hint = "give a local file, folder or glob of Parquet or CSV files"
-        raise ConfigError("source is no local path", f"scheme {scheme!r}", hint=hint)
-    folder, paths = _candidates(given, root)
-    found = [_found(path, folder, wanted, given) for path in paths]
+    listed = list_place(given, root)
+    shown = given.partition("?")[0] if "://" in given else given
+    usable = [file for file in listed if file.is_named or _known_format(file.name)]
+    if not usable:
+        raise _no_data_file(len(listed), shown)
+    found = [_found(file, wanted, shown) for file in usable]
     formats = sorted({file.format for file in found})
     if len(formats) > 1:
         hint = "name one of them by a glob such as 'data/*.parquet', or set 'format'"
-        raise SourceError("formats are mixed", " and ".join(formats), "one", hint, Where(given))
+        raise SourceError("formats are mixed", " and ".join(formats), "one", hint, Where(shown))
     return sorted(found, key=lambda file: file.name)
 
 
-def _candidates(given: str, root: Path) -> tuple[Path, list[Path]]:
-    path = root / Path(given).expanduser()
-    if path.is_file():
-        return path.parent, [path]
-    if path.is_dir():
-        return path, _in_folder(path, given)
-    if _WILDCARDS & set(given):
-        return _in_glob(path, given)
-    hint = f"relative paths start at {root}"
-    raise SourceError("no such file or folder", repr(given), hint=hint, where=Where(given))
+def _known_format(name: str) -> FileFormat | None:
+    suffixes = PurePosixPath(name.lower()).suffixes
+    return _SUFFIXES.get("".join(suffixes[-2:])) or _SUFFIXES.get("".join(suffixes[-1:]))
 
 
-def _in_folder(folder: Path, given: str) -> list[Path]:
-    paths = [
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in _SUFFIXES
-        and path.is_file()
-        and not any(part[0] in "._" for part in path.relative_to(folder).parts)
-    ]
-    if not paths:
-        others = sum(1 for path in folder.rglob("*") if path.is_file())
-        raise SourceError(
-            "the folder holds no data file",
-            f"{others} other files" if others else "an empty folder",
-            "files that end in .parquet, .pq or .csv",
-            "name the files by a glob and set 'format' if they end otherwise",
-            Where(given),
-        )
-    _refuse_hive_folders((path.relative_to(folder) for path in paths), given)
-    return paths
-
-
-def _in_glob(pattern: Path, given: str) -> tuple[Path, list[Path]]:
-    fixed = Path(*_until_wildcard(pattern))
-    paths = [Path(hit) for hit in glob.glob(str(pattern), recursive=True)]  # noqa: PTH207 - `**`
-    paths = [path for path in paths if path.is_file()]
-    if not paths:
-        hint = f"looked below {fixed}"
-        raise SourceError("no file matches the glob", repr(given), hint=hint, where=Where(given))
-    _refuse_hive_folders((path.relative_to(fixed) for path in paths), given)
-    return fixed, paths
-
-
-def _until_wildcard(pattern: Path) -> Iterable[str]:
-    for part in pattern.parent.parts:
-        if _WILDCARDS & set(part):
-            return
-        yield part
-
-
-def _refuse_hive_folders(names: Iterable[Path], given: str) -> None:
-    for name in names:
-        partition = next((part for part in name.parts[:-1] if "=" in part), None)
-        if partition is not None:
-            raise SourceError(
-                "a partition folder keeps a column out of the files",
-                repr(partition),
-                "every column inside the files",
-                f"write column {partition.partition('=')[0]!r} into the files",
-                Where(given),
-            )
-
-
-def _found(path: Path, folder: Path, wanted: str, given: str) -> FoundFile:
-    known = _SUFFIXES.get(path.suffix.lower())
-    declared: FileFormat | None = "parquet" if wanted == "parquet" else "csv"
-    format_ = known if wanted == "auto" else declared
+def _found(file: Listed, wanted: str, given: str) -> FoundFile:
+    declared = {"parquet": "parquet", "csv": "csv", "jsonl": "jsonl"}
+    format_ = _known_format(file.name) if wanted == "auto" else declared[wanted]
     if format_ is None:
-        hint = "set 'format: parquet' or 'format: csv' beside the path"
-        raise SourceError("cannot tell the file's format", path.name, hint=hint, where=Where(given))
-    name = PurePosixPath(path.relative_to(folder)).as_posix()
-    return FoundFile(name, path.resolve(), format_, path.stat().st_size)
+        name = PurePosixPath(file.name).name
+        hint = "set 'format: parquet', 'format: csv' or 'format: jsonl' beside the path"
+        raise SourceError("cannot tell the file's format", name, hint=hint, where=Where(given))
+    return FoundFile(file.name, file.place, format_, file.size_bytes)  # type: ignore[arg-type]
+
+
+def _no_data_file(n_others: int, given: str) -> SourceError:
+    return SourceError(
+        "the folder holds no data file",
+        f"{n_others} other files" if n_others else "an empty folder",
+        "files that end in .parquet, .pq, .csv, .jsonl or .ndjson",
+        "name the files by a glob and set 'format' if they end otherwise",
+        Where(given),
+    )

@@ -1,29 +1,44 @@
 """Units: the pieces of the input that are read and worked on one at a time.
 
-A unit is a row group of a Parquet file or a whole CSV file. Units are numbered in the order of
-(file name, row group); whatever works on them hands its results back in that order, so that the
-number of CPUs and the order of completion never show.
+A unit is a row group of a Parquet file or a range of rows of a text file; where there are very many
+small ones, several of them. Units are numbered in the order of (file name, row group); whatever
+works on them hands its results back in that order, so that the number of CPUs and the order of
+completion never show.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import pyarrow as pa
 
+from mlops_ray.data.cast import LossyCastError, cast_exactly
 from mlops_ray.data.csv_file import read_csv, read_header
+from mlops_ray.data.jsonl_file import read_jsonl, read_members
 from mlops_ray.data.parquet_file import read_footer, read_row_group
-from mlops_ray.data.schema import ARROW_TYPES, Schema, schema_of, untyped_columns
+from mlops_ray.data.partition import partition_fields, partition_values
+from mlops_ray.data.schema import ARROW_TYPES, Schema, kind_of, schema_of, untyped_columns
+from mlops_ray.data.text_cut import cut_rows
 from mlops_ray.errors import ColumnError, SourceError, Where
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from mlops_ray.data.source import FoundFile
+    from mlops_ray.data.place import Place
+    from mlops_ray.data.schema import LogicalType
+    from mlops_ray.data.source import FileFormat, FoundFile
+    from mlops_ray.data.text_cut import Span
 
-__all__ = ["Unit", "check_typed", "list_units", "read_schema", "read_unit"]
+__all__ = ["Unit", "check_fits", "check_typed", "list_units", "read_schema", "read_unit"]
+
+T = TypeVar("T")
+_MANY: Final = 256  # From so many pieces on, small neighbours are worked on together.
+_SMALL_BYTES: Final = 2**20
+_PIECES_A_UNIT: Final = 64
+_REQUESTS: Final = 16  # To a bucket at once.
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +50,23 @@ class Unit:
         path: Where the file can be read now.
         format: How the file is to be read.
         name: The file's name inside its source, for messages.
-        row_group: Row group of a Parquet file; None for a whole CSV file.
+        row_group: Row group of a Parquet file; None for a text file.
+        span: Range of bytes of a large text file; None for the whole of it.
+        more: Further pieces that are read with this one, in order.
     """
 
     index: int
-    path: Path
-    format: Literal["parquet", "csv"]
+    path: Place
+    format: FileFormat
     name: str
     row_group: int | None
+    span: Span | None = None
+    more: tuple[Unit, ...] = ()
+
+    @property
+    def pieces(self) -> tuple[Unit, ...]:
+        """This piece and those that are read with it."""
+        return (self, *self.more)
 
 
 def list_units(files: Sequence[FoundFile]) -> list[Unit]:
@@ -51,28 +75,86 @@ def list_units(files: Sequence[FoundFile]) -> list[Unit]:
     Raises:
         SourceError: A file cannot be read.
     """
-    pieces = [
-        (file, group)
-        for file in sorted(files, key=lambda found: found.name)
-        for group in _row_groups(file)
+    ordered = sorted(files, key=lambda found: found.name)
+    lists = _each(ordered, _pieces)
+    sizes = [
+        file.size_bytes / max(1, len(units)) for file, units in zip(ordered, lists, strict=True)
     ]
+    pieces = [(unit, size) for units, size in zip(lists, sizes, strict=True) for unit in units]
+    grouped = _grouped(pieces) if len(pieces) > _MANY else [(unit,) for unit, _ in pieces]
     return [
-        Unit(index, file.path, file.format, file.name, group)
-        for index, (file, group) in enumerate(pieces)
+        replace(first, index=index, more=tuple(more))
+        for index, (first, *more) in enumerate(grouped)
     ]
 
 
-def read_schema(files: Sequence[FoundFile]) -> Schema:
-    """The schema that all files share, from every Parquet footer or the first CSV file's rows.
+def _pieces(file: FoundFile) -> list[Unit]:
+    if file.format == "parquet":
+        groups = range(read_footer(file.path, file.name)[1])
+        return [Unit(0, file.path, file.format, file.name, group) for group in groups]
+    try:
+        spans = cut_rows(file)
+    except OSError as error:
+        got = error.strerror or type(error).__name__
+        raise SourceError("cannot read the file", got, where=Where(file=file.name)) from error
+    return [Unit(0, file.path, file.format, file.name, None, span) for span in spans]
 
-    Later CSV files only have to have the same columns: their cells are cast when they are read.
+
+def _grouped(pieces: Iterable[tuple[Unit, float]]) -> Iterator[list[Unit]]:
+    """Small neighbours together; which ones depends on the files alone, and no result on it."""
+    open_group: list[Unit] = []
+    for unit, size_bytes in pieces:
+        is_small = size_bytes <= _SMALL_BYTES
+        if open_group and (not is_small or len(open_group) == _PIECES_A_UNIT):
+            yield open_group
+            open_group = []
+        if is_small:
+            open_group.append(unit)
+        else:
+            yield [unit]
+    if open_group:
+        yield open_group
+
+
+def read_schema(
+    files: Sequence[FoundFile], casts: Mapping[str, LogicalType] | None = None
+) -> Schema:
+    """The schema that all files share, from every Parquet footer or the first rows of text.
+
+    Later CSV files only have to have the same columns, since a CSV has no types: their cells are
+    read as the first file's. What the names of folders hold comes last.
+
+    Args:
+        files: The files.
+        casts: Columns that are to be read as another type, whatever the files hold.
 
     Raises:
         SourceError: There are no files, they disagree, or a type is not supported.
     """
     if not files:
         raise SourceError("no input files", "0 files", "at least 1")
-    return schema_of(_arrow_schemas(files))
+    return schema_of(_arrow_schemas(files), casts)
+
+
+def check_fits(
+    file: FoundFile, schema: Schema, casts: Mapping[str, LogicalType] | None = None
+) -> None:
+    """Refuse a file that lacks a column or has it with another type; its rows are not read.
+
+    Args:
+        file: The file.
+        schema: Of the columns that are wanted.
+        casts: Columns whose type was declared, whatever the file holds.
+
+    Raises:
+        SourceError: It does not fit, or cannot be read.
+    """
+    wanted = pa.schema([(name, ARROW_TYPES[dtype]) for name, dtype in schema.items()])
+    ((name, found),) = _arrow_schemas([file])
+    if file.format == "csv":
+        found = _retyped(found, {field.name: field.type for field in wanted})
+    shown = pa.schema([field for field in found if field.name in schema])
+    schema_of([("other files", wanted), (name, shown)], casts)
 
 
 def check_typed(files: Sequence[FoundFile], columns: Sequence[str]) -> None:
@@ -113,31 +195,72 @@ def read_unit(unit: Unit, schema: Schema, columns: Sequence[str] | None = None) 
         ColumnError: A value does not fit its column's type.
     """
     names = list(schema) if columns is None else list(columns)
-    if unit.row_group is None:
-        table = read_csv(unit.path, unit.name, schema, names)
+    tables = [_read_piece(piece, schema, names) for piece in unit.pieces]
+    if len(tables) == 1:
+        return tables[0]
+    joined = pa.concat_tables(tables)
+    return pa.table(
+        [_joined(column) for column in joined.unify_dictionaries().columns], names=names
+    )
+
+
+def _read_piece(unit: Unit, schema: Schema, names: list[str]) -> pa.Table:
+    folders = partition_values(unit.name)
+    inside = [name for name in names if name not in folders]
+    if unit.row_group is not None:
+        table = read_row_group(unit.path, unit.name, unit.row_group, inside)
+    elif unit.format == "csv":
+        table = read_csv(unit.path, unit.name, unit.span, schema, inside)
     else:
-        table = read_row_group(unit.path, unit.name, unit.row_group, names)
-    arrays = [_canonical(table.column(name), schema, name, unit) for name in names]
+        table = read_jsonl(unit.path, unit.name, unit.span, schema, inside)
+    arrays = [
+        _canonical(_repeated(folders[name], table.num_rows), schema, name, unit)
+        if name in folders
+        else _canonical(table.column(name), schema, name, unit)
+        for name in names
+    ]
     return pa.table(arrays, names=names)
+
+
+def _repeated(value: str | None, n_rows: int) -> pa.ChunkedArray:
+    return pa.chunked_array([pa.repeat(pa.scalar(value, pa.string()), n_rows)])
 
 
 def _arrow_schemas(files: Sequence[FoundFile]) -> list[tuple[str, pa.Schema]]:
     ordered = sorted(files, key=lambda found: found.name)
-    schemas = [(file.name, _arrow_schema(file)) for file in ordered]
+    schemas = list(zip((file.name for file in ordered), _each(ordered, _arrow_schema), strict=True))
     if ordered[0].format == "csv":
         types = {field.name: field.type for field in schemas[0][1]}
         schemas[1:] = [(name, _retyped(schema, types)) for name, schema in schemas[1:]]
-    return schemas
+    folders = partition_fields(ordered)
+    return [(name, _with_folders(schema, folders, name)) for name, schema in schemas]
 
 
-def _row_groups(file: FoundFile) -> Sequence[int | None]:
-    return [None] if file.format == "csv" else range(read_footer(file.path, file.name)[1])
+def _with_folders(schema: pa.Schema, folders: list[pa.Field], name: str) -> pa.Schema:
+    for field in folders:
+        if field.name in schema.names:
+            raise SourceError(
+                "a column stands in the file and in its folder's name",
+                repr(field.name),
+                hint="leave it out of the files, or rename the folders",
+                where=Where(file=name, key=field.name),
+            )
+        schema = schema.append(field)
+    return schema
 
 
 def _arrow_schema(file: FoundFile) -> pa.Schema:
-    if file.format == "csv":
-        return read_header(file.path, file.name)
-    return read_footer(file.path, file.name)[0]
+    if file.format == "parquet":
+        return read_footer(file.path, file.name)[0]
+    return (read_header if file.format == "csv" else read_members)(file.path, file.name)
+
+
+def _each(files: Sequence[FoundFile], fn: Callable[[FoundFile], T]) -> list[T]:
+    """Of every file in order; what a bucket answers is waited for many at a time."""
+    if not files or isinstance(files[0].path, Path):
+        return [fn(file) for file in files]
+    with ThreadPoolExecutor(_REQUESTS) as pool:
+        return list(pool.map(fn, files))
 
 
 def _retyped(schema: pa.Schema, types: dict[str, pa.DataType]) -> pa.Schema:
@@ -147,10 +270,11 @@ def _retyped(schema: pa.Schema, types: dict[str, pa.DataType]) -> pa.Schema:
 def _canonical(column: pa.ChunkedArray, schema: Schema, name: str, unit: Unit) -> pa.Array:
     wanted = ARROW_TYPES[schema[name]]
     try:
+        if pa.types.is_dictionary(column.type) and not pa.types.is_dictionary(wanted):
+            column = column.cast(column.type.value_type)
+        column = _declared(column, schema[name], name, unit)
         if pa.types.is_dictionary(wanted):
             return _dictionary(column)
-        if pa.types.is_dictionary(column.type):
-            column = column.cast(column.type.value_type)
         return _joined(column.cast(wanted))
     except pa.ArrowException as error:
         first_line = (str(error).splitlines() or [type(error).__name__])[0]
@@ -163,7 +287,29 @@ def _canonical(column: pa.ChunkedArray, schema: Schema, name: str, unit: Unit) -
         ) from error
 
 
+def _declared(
+    column: pa.ChunkedArray, wanted: LogicalType, name: str, unit: Unit
+) -> pa.ChunkedArray:
+    """The column as the declared type, where the file holds another."""
+    if kind_of(column.type) in {wanted, "null"}:
+        return column
+    target = ARROW_TYPES[wanted]
+    try:
+        return cast_exactly(column, pa.string() if pa.types.is_dictionary(target) else target)
+    except LossyCastError as error:
+        group = "" if unit.row_group is None else f", row group {unit.row_group}"
+        raise ColumnError(
+            f"a cast to {wanted} would lose values",
+            f"{error.n_rows} of {len(column)} rows{group} of type {column.type}",
+            "values that the type holds",
+            "declare another cast, or correct the values",
+            Where(file=unit.name, key=name),
+        ) from error
+
+
 def _dictionary(column: pa.ChunkedArray) -> pa.Array:
+    # A damaged page may hold numbers of entries that do not exist, which nothing below looks for.
+    column.validate(full=True)
     if column.type != ARROW_TYPES["string"]:
         if pa.types.is_dictionary(column.type):
             column = column.cast(column.type.value_type)

@@ -8,14 +8,15 @@ transform turns tables and records into the same float32 matrix, bit for bit, an
 from mlops_ray.features.compiled import CompiledTransform
 from mlops_ray.features.fit import fit_features
 from mlops_ray.features.plan import FeatureSpec, resolve_features
-from mlops_ray.features.state import CategoryInput, FeatureState, NumberInput
+from mlops_ray.features.state import FeatureState
+from mlops_ray.features.state_v1 import number_feature, one_hot_feature
 
 __all__ = [
-    "CategoryInput",
     "CompiledTransform",
     "FeatureSpec",
     "FeatureState",
-    "NumberInput",
     "fit_features",
+    "number_feature",
+    "one_hot_feature",
     "resolve_features",
 ]

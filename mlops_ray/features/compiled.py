@@ -2,34 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from mlops_ray.errors import ColumnError, RecordError, Where
-from mlops_ray.features.kernels import Blocks, Kernel
-from mlops_ray.features.record_input import blocks_of_columns, columns_of_records
-from mlops_ray.features.state import NumberInput
+from mlops_ray.features.lookup import Refusal
+from mlops_ray.features.program import Blocks, Program
+from mlops_ray.features.record_input import RecordDecoder
+from mlops_ray.features.state import FeatureState
 from mlops_ray.features.table_input import blocks_of_table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    import numpy as np
     import pyarrow as pa
     from numpy.typing import NDArray
 
-    from mlops_ray.features.state import FeatureState
-
 __all__ = ["CompiledTransform"]
-
-_TOO_LARGE: Final = "a value is infinite or too large for the model's 32-bit features"
-_MISSING: Final = "a value is missing, and the model takes no missing values"
 
 
 class CompiledTransform:
     """Turns rows into the feature matrix of a fitted state.
 
-    A row's features have the same bits whichever way it comes in, alone or among others.
+    A row's features have the same bits whichever way it comes in, alone or among others. It travels
+    to another process as its state, and is compiled there when it arrives: once a task.
 
     Attributes:
         state: The fitted state.
@@ -39,14 +35,28 @@ class CompiledTransform:
     def __init__(self, state: FeatureState, *, accepts_missing: bool = True) -> None:
         self.state = state
         self.accepts_missing = accepts_missing
-        self._kernel = Kernel.of(state)
-        self._numbers = [item.column for item in state.inputs if isinstance(item, NumberInput)]
+        self._inputs = state.inputs
+        self._program = Program(state.features)
+        self._records = RecordDecoder(self._program, self._inputs)
 
-    def from_table(self, table: pa.Table) -> NDArray[np.float32]:
+    def __reduce__(self) -> tuple[Callable[..., CompiledTransform], tuple[FeatureState, bool]]:
+        """The state, and how to compile it."""
+        return _compiled, (self.state, self.accepts_missing)
+
+    @property
+    def has_folds(self) -> bool:
+        """Whether training rows have features of their own, see `from_table`."""
+        return self._program.has_folds
+
+    def from_table(
+        self, table: pa.Table, folds: NDArray[np.uint64] | None = None
+    ) -> NDArray[np.float32]:
         """Features of a table's rows.
 
         Args:
             table: Holds the input columns; others are passed over.
+            folds: For training rows, a hash of each that decides which fold it is in: target
+                encodings then leave that fold out.
 
         Returns:
             C-contiguous, shape ``(n_rows, n_outputs)``.
@@ -54,7 +64,22 @@ class CompiledTransform:
         Raises:
             ColumnError: A column is absent or of another type, or a value cannot be used.
         """
-        return self._transform(blocks_of_table(self.state.inputs, table), ColumnError)
+        blocks = blocks_of_table(self._program, self._inputs, table)
+        return self._matrix(blocks, ColumnError, folds)
+
+    def values_of_table(
+        self, table: pa.Table, folds: NDArray[np.uint64] | None = None
+    ) -> NDArray[np.float64]:
+        """Features before they are rounded, one a row, without indicators; to fit further steps.
+
+        Raises:
+            ColumnError: As for `from_table`.
+        """
+        blocks = blocks_of_table(self._program, self._inputs, table)
+        try:
+            return self._program.values(blocks, folds)
+        except Refusal as refusal:
+            raise _told(refusal, ColumnError) from None
 
     def from_records(self, records: Sequence[Mapping[str, Any]]) -> NDArray[np.float32]:
         """Features of records as JSON gives them.
@@ -68,7 +93,7 @@ class CompiledTransform:
         Raises:
             RecordError: A record does not fit; names record and field.
         """
-        return self.from_columns(columns_of_records(self.state.inputs, records))
+        return self._matrix(self._records.of_records(records), RecordError)
 
     def from_columns(self, columns: Mapping[str, Sequence[Any]]) -> NDArray[np.float32]:
         """Features of columns of Python values, None being a missing value.
@@ -79,20 +104,36 @@ class CompiledTransform:
         Raises:
             RecordError: A column or a value does not fit; names row and field.
         """
-        return self._transform(blocks_of_columns(self.state.inputs, columns), RecordError)
+        return self._matrix(self._records.of_columns(columns), RecordError)
 
-    def _transform(
-        self, blocks: Blocks, error: type[ColumnError | RecordError]
+    def refused_nulls(self) -> set[str]:
+        """Input columns in which a null is an error: of a feature that refuses nulls alone."""
+        refused: set[str] = set()
+        for feature in self.state.features:
+            alone = CompiledTransform(
+                FeatureState((feature,)), accepts_missing=self.accepts_missing
+            )
+            try:
+                alone.from_records([dict.fromkeys(feature.columns)])
+            except RecordError:
+                refused.update(feature.columns)
+        return refused
+
+    def _matrix(
+        self,
+        blocks: Blocks,
+        error: type[ColumnError | RecordError],
+        folds: NDArray[np.uint64] | None = None,
     ) -> NDArray[np.float32]:
-        numbers = self._kernel.scale_numbers(blocks.numbers)
-        self._refuse(np.isinf(numbers), _TOO_LARGE, error)
-        if not self.accepts_missing:
-            self._refuse(np.isnan(numbers), _MISSING, error)
-        return self._kernel.assemble(numbers, blocks.codes)
+        try:
+            return self._program.matrix(blocks, accepts_missing=self.accepts_missing, folds=folds)
+        except Refusal as refusal:
+            raise _told(refusal, error) from None
 
-    def _refuse(
-        self, bad: NDArray[np.bool_], what: str, error: type[ColumnError | RecordError]
-    ) -> None:
-        if bad.any():
-            row, at = (int(index) for index in np.argwhere(bad.T)[0])
-            raise error(f"record {row}: {what}", where=Where(key=self._numbers[at]))
+
+def _compiled(state: FeatureState, accepts_missing: bool) -> CompiledTransform:
+    return CompiledTransform(state, accepts_missing=accepts_missing)
+
+
+def _told(refusal: Refusal, error: type[ColumnError | RecordError]) -> ColumnError | RecordError:
+    return error(f"record {refusal.row}: {refusal.what}", where=Where(key=refusal.column))

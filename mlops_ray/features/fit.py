@@ -1,26 +1,44 @@
-"""Fitting: from the training rows' profile to the feature state. No row is read here."""
+"""Fitting: from the training rows' profile to the feature state, in as few passes as it takes.
+
+Each feature is fitted step by step until it wants to know what the profile does not say. What all
+features want then is looked up in one further pass, and so on; no row is read here.
+"""
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING
+from collections import Counter
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from mlops_ray.config.feature_steps import Impute, OneHot, Standardize
-from mlops_ray.data.exact import ExactSum
-from mlops_ray.data.profile import CategoryProfile, ColumnProfile, NumberProfile, Profile
-from mlops_ray.errors import ColumnError, Where
-from mlops_ray.features.state import CategoryInput, FeatureInput, FeatureState, NumberInput
+from mlops_ray.errors import ColumnError
+from mlops_ray.features.fit_categories import fit_categories
+from mlops_ray.features.fitted import Feature, FittedStep
+from mlops_ray.features.state import FeatureState
+from mlops_ray.features.statistics import Numbers
+from mlops_ray.features.steps.step import JointStep, NumberStep, TimeStep
+from mlops_ray.features.wanted import Answer, ValueBuckets, ValueStatistics, Wanted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Generator, Sequence
 
-    from mlops_ray.data.counts import Value, ValueCounts
+    from mlops_ray.data.profile import Profile
     from mlops_ray.features.plan import FeatureSpec
+    from mlops_ray.features.steps.step import Step
 
-__all__ = ["fit_features"]
+__all__ = ["LookUp", "fit_features"]
+
+_Fitting: TypeAlias = "Generator[list[Wanted], list[Answer], Feature]"
 
 
-def fit_features(specs: Sequence[FeatureSpec], train: Profile) -> FeatureState:
+class LookUp(Protocol):
+    """One further pass over the training rows."""
+
+    def __call__(self, wanted: Sequence[Wanted]) -> list[Answer]:
+        """What is wanted, in the same order."""
+
+
+def fit_features(
+    specs: Sequence[FeatureSpec], train: Profile, look_up: LookUp | None = None
+) -> FeatureState:
     """The fitted state of the declared features.
 
     Means and variances come from exact sums and are rounded once, so they do not depend on how the
@@ -30,73 +48,132 @@ def fit_features(specs: Sequence[FeatureSpec], train: Profile) -> FeatureState:
     Args:
         specs: From `resolve_features`.
         train: Profile of the training rows and of no others.
+        look_up: Makes a further pass, called `plan.further_passes` times at most.
 
     Raises:
         ColumnError: A column cannot be fitted: no values, no frequent category, or too many.
+        TypeError: A further pass is needed and cannot be made.
     """
-    state = FeatureState(tuple(_fit(spec, train.columns[spec.column]) for spec in specs))
-    names = state.outputs
-    double = next((name for name in names if names.count(name) > 1), None)
-    if double is not None:
-        hint = "rename one of the input columns"
-        raise ColumnError("two features get one name", repr(double), hint=hint)
+    fittings = [_fit(spec, train) for spec in specs]
+    found: list[Feature | None] = [None] * len(specs)
+    wanted = {at: _advanced(fitting, None, found, at) for at, fitting in enumerate(fittings)}
+    while wanted := {at: asked for at, asked in wanted.items() if asked}:
+        if look_up is None:
+            raise TypeError("a further pass over the training rows is needed")
+        answers = iter(look_up([item for asked in wanted.values() for item in asked]))
+        wanted = {
+            at: _advanced(fittings[at], [next(answers) for _ in asked], found, at)
+            for at, asked in wanted.items()
+        }
+    state = FeatureState(tuple(feature for feature in found if feature is not None))
+    _check_names(state.outputs)
     return state
 
 
-def _fit(spec: FeatureSpec, column: ColumnProfile) -> FeatureInput:
-    if spec.kind == "category":
-        (one_hot,) = (step for step in spec.steps if isinstance(step, OneHot))
-        categories = _categories(spec.column, _counts(spec.column, column), one_hot)
-        return CategoryInput(spec.column, spec.dtype, categories)
-    sums = _sums(spec.column, column)
-    fill = offset = scale = None
-    for step in spec.steps:
-        if isinstance(step, Impute):
-            fill = sums.mean if step.value is None else step.value
-            sums += ExactSum.of_constant(fill, column.n_null)
-        elif isinstance(step, Standardize):
-            offset, scale = sums.mean, math.sqrt(sums.variance) or 1.0
-    return NumberInput(spec.column, spec.dtype, fill, offset, scale)
+def _advanced(
+    fitting: _Fitting, answers: list[Answer] | None, found: list[Feature | None], at: int
+) -> list[Wanted]:
+    """What a feature wants next; nothing once it is fitted, and `found` then holds it."""
+    try:
+        return next(fitting) if answers is None else fitting.send(answers)
+    except StopIteration as end:
+        found[at] = end.value
+        return []
 
 
-def _sums(name: str, column: ColumnProfile) -> ExactSum:
-    if isinstance(column, NumberProfile):
-        sums = column.sums
+def _check_names(names: Sequence[str]) -> None:
+    double = next((name for name, n in Counter(names).items() if n > 1), None)
+    if double is not None:
+        hint = "rename one of the input columns"
+        raise ColumnError("two features get one name", repr(double), hint=hint)
+
+
+def _fit(spec: FeatureSpec, train: Profile) -> _Fitting:
+    numbers = _Numbers(spec)
+    steps = list(spec.steps)
+    if spec.kind == "number":
+        pairs = zip(spec.columns, spec.columns, strict=True)
+        numbers.lanes = [(name, Numbers.of(train.columns[c], name)) for name, c in pairs]
+    elif spec.kind == "time":
+        numbers.time(steps.pop(0))
     else:
-        counts = _counts(name, column).counts  # Booleans: the sum counts the true ones.
-        sums = ExactSum.of_constant(0.0, counts.get(False, 0))
-        sums += ExactSum.of_constant(1.0, counts.get(True, 0))
-    if not sums.n:
-        raise ColumnError(
-            "the training rows hold no value to fit on",
-            f"{column.n_null} nulls in {column.n_rows} rows",
-            hint="leave the column out of the features",
-            where=Where(key=name),
-        )
-    return sums
+        name = spec.column
+        fitted = yield from fit_categories(spec, train.columns[name])
+        numbers.fitted, numbers.lanes = fitted.steps, fitted.lanes
+        steps = steps[len(fitted.steps) :]
+    for step in steps:
+        yield from numbers.step(step)
+    return numbers.feature
 
 
-def _counts(name: str, column: ColumnProfile) -> ValueCounts:
-    if isinstance(column, NumberProfile | CategoryProfile) and not column.counts.is_overflow:
-        return column.counts
-    raise ColumnError(
-        "the column has too many distinct values to be told apart",
-        hint="leave it out of the features or group its values in the data",
-        where=Where(key=name),
-    )
+class _Numbers:
+    """The numbers of one feature on their way through its steps.
+
+    `lanes` are the numbers that the next step takes: name, and statistics where they are known.
+    """
+
+    def __init__(self, spec: FeatureSpec) -> None:
+        self.spec = spec
+        self.fitted: list[FittedStep] = []
+        self.lanes: list[tuple[str, Numbers | None]] = []
+
+    @property
+    def feature(self) -> Feature:
+        """What is fitted so far."""
+        spec = self.spec
+        return Feature(spec.columns, spec.dtypes, spec.kind, tuple(self.fitted))
+
+    def time(self, step: Step) -> None:
+        if not isinstance(step, TimeStep):
+            raise TypeError(f"{step.step} does not take times")
+        fitted = step.fit(self.spec.dtype, self.spec.column)
+        self.fitted.append(FittedStep(step.step, (fitted,)))
+        self.lanes = [(name, None) for name, _, _ in step.lanes(self.spec.column, fitted)]
+
+    def step(self, step: Step) -> Generator[list[Wanted], list[Answer], None]:
+        if isinstance(step, JointStep):
+            names = [name for name, _ in self.lanes]
+            joint = step.fit(names)
+            self.fitted.append(FittedStep(step.step, (joint,)))
+            self.lanes = [(name, None) for name in step.names(names, joint)]
+            return
+        if not isinstance(step, NumberStep):
+            raise TypeError(f"{step.step} does not take numbers")
+        yield from self._learn(step)
+        fitted = [step.fit(found or _nothing(name)) for name, found in self.lanes]
+        lanes: list[tuple[str, Numbers | None]] = []
+        for (name, found), item in zip(self.lanes, fitted, strict=True):
+            after = step.after(found, item) if found is not None else None
+            lanes += [(made, after) for made in step.names(name, item)]
+        self.fitted.append(FittedStep(step.step, tuple(fitted)))
+        self.lanes = lanes
+
+    def _learn(self, step: NumberStep) -> Generator[list[Wanted], list[Answer], None]:
+        """Ask for what the step needs and is not known."""
+        feature = self.feature
+        needs = step.needs_statistics or bool(step.exact_quantiles)
+        unknown = [at for at, (_, found) in enumerate(self.lanes) if needs and found is None]
+        if unknown:
+            answers = yield [ValueStatistics(feature, at, self.lanes[at][0]) for at in unknown]
+            for at, answer in zip(unknown, answers, strict=True):
+                if isinstance(answer, Numbers):
+                    self.lanes[at] = (self.lanes[at][0], answer)
+        asked = [
+            (at, ValueBuckets.of(feature, at, found, step.exact_quantiles))
+            for at, (_, found) in enumerate(self.lanes)
+            if found is not None and _lacks(found, step.exact_quantiles)
+        ]
+        if asked:
+            answers = yield [item for _, item in asked]
+            for (at, item), answer in zip(asked, answers, strict=True):
+                name, found = self.lanes[at]
+                if found is not None:
+                    self.lanes[at] = (name, item.told(found, step.exact_quantiles, answer))
 
 
-def _categories(name: str, counts: ValueCounts, step: OneHot) -> tuple[Value, ...]:
-    frequent = [value for value, count in counts.counts.items() if count >= step.min_count]
-    if not frequent:
-        most = max(counts.counts.values(), default=0)
-        raise ColumnError(
-            "one_hot finds no category that is frequent enough",
-            f"the commonest of {len(counts.counts)} stands {most} times in the training rows",
-            f"at least min_count = {step.min_count}",
-            "lower min_count or leave the column out",
-            Where(key=name),
-        )
-    # `counts` is in the order of the values, and sorting is stable: ties go to the smaller value.
-    commonest = sorted(frequent, key=lambda value: -counts.counts[value])[: step.max_categories]
-    return tuple(sorted(commonest))
+def _lacks(found: Numbers, quantiles: Sequence[float]) -> bool:
+    return bool(found.n) and any(found.exact_quantile(q) is None for q in quantiles)
+
+
+def _nothing(name: str) -> Numbers:
+    return Numbers.of_counts({}, 0, name)

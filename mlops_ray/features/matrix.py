@@ -18,13 +18,15 @@ from mlops_ray.data.fingerprint import digest_ordered
 from mlops_ray.data.rowhash import N_LANES
 from mlops_ray.data.split import SPLITS, SplitName
 from mlops_ray.errors import DataError, Where
-from mlops_ray.features.unit_rows import MatrixPlan, Target, matrix_of_unit, order_name
+from mlops_ray.features.unit_rows import MatrixPlan, matrix_of_unit, order_name
 from mlops_ray.storage import digest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+
+    from mlops_ray.features.target import Target
 
 __all__ = ["Matrix", "MatrixPlan", "gather", "join", "matrix_of_unit"]
 
@@ -115,7 +117,7 @@ def _refuse_ties(plan: MatrixPlan, keys: pa.Table, part: SplitName) -> None:
 def _matrix(plan: MatrixPlan, rows: pa.Table) -> Matrix:
     hashes = _unpacked(rows["hash"], np.uint64, N_LANES)
     return Matrix(
-        _unpacked(rows["x"], np.float32, len(plan.state.outputs)),
+        _unpacked(rows["x"], np.float32, len(plan.transform.state.outputs)),
         rows["y"].to_numpy(),
         digest_ordered(hashes.T),
     )

@@ -1,58 +1,104 @@
-"""From the declared feature groups to one ordered list of feature columns with their steps."""
+"""From the declared feature groups to one ordered list of features with their steps."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final
 
-from mlops_ray.config.feature_steps import FeatureGroup, Impute, OneHot, Standardize, Step
 from mlops_ray.errors import ColumnError, ConfigError, Where
+from mlops_ray.features.declaration import read_step
+from mlops_ray.features.steps import DECLARABLE, STEPS
+from mlops_ray.features.steps.step import (
+    CategoryStep,
+    FeatureKind,
+    JointStep,
+    Kind,
+    NumberStep,
+    Step,
+    TimeStep,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence, Set
 
+    from mlops_ray.config.feature_steps import FeatureGroup
     from mlops_ray.data.schema import LogicalType, Schema
 
-__all__ = ["FeatureKind", "FeatureSpec", "resolve_features"]
-
-FeatureKind: TypeAlias = Literal["number", "category"]
+__all__ = ["FeatureSpec", "further_passes", "resolve_features"]
 
 _WILDCARDS: Final = frozenset("*?[")
-_NUMBER_TYPES: Final = frozenset({"integer", "float", "boolean"})
-_CATEGORY_TYPES: Final = frozenset({"string", "integer", "boolean"})
-_NUMBER_ORDERS: Final[tuple[tuple[type[Step], ...], ...]] = (
-    (),
-    (Impute,),
-    (Standardize,),
-    (Impute, Standardize),
-)
+_KINDS: Final[dict[LogicalType, tuple[FeatureKind, ...]]] = {
+    "integer": ("number", "category"),
+    "boolean": ("number", "category"),
+    "float": ("number",),
+    "string": ("category",),
+    "timestamp": ("time",),
+    "date": ("time",),
+}
+_RESULTS: Final = frozenset({"number", "indicator"})  # What a feature may end as.
+_TAKERS: Final[dict[FeatureKind, type[Step] | tuple[type[Step], ...]]] = {
+    "number": (NumberStep, JointStep),
+    "category": CategoryStep,
+    "time": TimeStep,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class FeatureSpec:
-    """One feature column and what is done to it.
+    """One feature: a column, or several that a step joins, and what is done to them.
 
     Attributes:
-        column: Name of the input column.
-        dtype: Its logical type.
-        kind: Whether its values are measured or told apart.
-        steps: The declared steps, in order.
+        columns: Names of the input columns.
+        dtypes: Their logical types.
+        kind: Whether values are measured, told apart, or times.
+        steps: The declared steps, in order, with all defaults.
+        name: Of a joint feature; else the column.
     """
 
-    column: str
-    dtype: LogicalType
+    columns: tuple[str, ...]
+    dtypes: tuple[LogicalType, ...]
     kind: FeatureKind
     steps: tuple[Step, ...]
+    name: str
+
+    @property
+    def column(self) -> str:
+        """The column, or the first of several."""
+        return self.columns[0]
+
+    @property
+    def dtype(self) -> LogicalType:
+        """Logical type of `column`."""
+        return self.dtypes[0]
+
+    @property
+    def is_joint(self) -> bool:
+        """Whether a step takes several columns."""
+        return any(isinstance(step, JointStep) for step in self.steps)
+
+    @property
+    def category_steps(self) -> list[CategoryStep]:
+        """The first steps, as long as they take categories."""
+        found: list[CategoryStep] = []
+        kind: Kind | None = self.kind
+        for step in self.steps:
+            if kind != "category" or not isinstance(step, CategoryStep):
+                break
+            found.append(step)
+            kind = step.gives(kind)
+        return found
 
 
 def resolve_features(
     groups: Sequence[FeatureGroup], schema: Schema, exclude: Set[str]
 ) -> list[FeatureSpec]:
-    """The feature columns in the order they are declared.
+    """The features in the order they are declared.
 
     A glob takes, in the order of the data, the columns that are neither excluded nor named before.
+    A group with a step that joins its columns is one feature, and its columns may stand elsewhere
+    too.
 
     Args:
         groups: As declared.
@@ -60,26 +106,80 @@ def resolve_features(
         exclude: Columns with another role: target, key, order and time.
 
     Raises:
-        ConfigError: A column is absent, named twice or has another role, or a glob takes nothing.
+        ConfigError: A column is absent, named twice or has another role, a glob takes nothing, or a
+            step cannot be read.
         ColumnError: A step does not fit the column's type.
     """
-    named = {name for group in groups for name in group.columns if not _is_glob(name, schema)}
-    specs: dict[str, FeatureSpec] = {}
+    steps = [_steps(group, at) for at, group in enumerate(groups)]
+    joins = [any(isinstance(step, JointStep) for step in found) for found in steps]
+    single = [group for group, joint in zip(groups, joins, strict=True) if not joint]
+    named = {name for group in single for name in group.columns if not _is_glob(name, schema)}
+    specs: list[FeatureSpec] = []
+    taken: set[str] = set()
     for at, group in enumerate(groups):
-        for pattern in group.columns:
-            where = Where(key=f"features.{at}.columns")
-            if _is_glob(pattern, schema):
-                free = [c for c in schema if c not in exclude | named | specs.keys()]
-                columns = _matching(pattern, free, where)
-            else:
-                columns = [_named(pattern, schema, exclude, specs, where)]
-            for column in columns:
-                specs[column] = _spec(column, schema[column], tuple(group.steps), where)
-    return list(specs.values())
+        where = Where(key=f"features.{at}.columns")
+        free = exclude if joins[at] else exclude | named | taken
+        columns = _columns(group, schema, exclude, free, where)
+        if joins[at]:
+            specs.append(_joint(columns, schema, steps[at], where))
+            continue
+        for column in columns:
+            if column in taken:
+                raise ConfigError("a feature column is named twice", repr(column), where=where)
+            taken.add(column)
+            specs.append(_spec(column, schema[column], steps[at], where))
+    return specs
+
+
+def further_passes(specs: Sequence[FeatureSpec]) -> int:
+    """Passes over the training rows, after that of the profile, that fitting takes at most.
+
+    Exact quantiles of an integer column with few distinct values are counted already, which only
+    the data can show: then there is one less.
+    """
+    return max((_rounds(spec) for spec in specs), default=0)
+
+
+def _rounds(spec: FeatureSpec) -> int:
+    first = spec.category_steps
+    rounds = sum(step.needs_target for step in first)
+    is_known = spec.kind != "time" and not rounds  # Of what the next step takes: its statistics,
+    is_counted = bool(first) or set(spec.dtypes) == {"boolean"}  # and each distinct value.
+    for step in spec.steps[len(first) :]:
+        if isinstance(step, NumberStep):
+            if (step.needs_statistics or step.exact_quantiles) and not is_known:
+                rounds, is_known, is_counted = rounds + 1, True, False
+            rounds += bool(step.exact_quantiles) and not is_counted
+            is_known &= step.keeps_statistics
+        else:
+            is_known = False
+    return rounds
+
+
+def _steps(group: FeatureGroup, at: int) -> tuple[Step, ...]:
+    return tuple(
+        read_step(declared, f"features.{at}.steps.{number}")
+        for number, declared in enumerate(group.steps)
+    )
 
 
 def _is_glob(pattern: str, schema: Schema) -> bool:
     return pattern not in schema and bool(_WILDCARDS & set(pattern))
+
+
+def _columns(
+    group: FeatureGroup, schema: Schema, exclude: Set[str], not_free: Set[str], where: Where
+) -> list[str]:
+    columns: list[str] = []
+    for pattern in group.columns:
+        if _is_glob(pattern, schema):
+            free = [column for column in schema if column not in not_free | set(columns)]
+            columns += _matching(pattern, free, where)
+        elif pattern in columns:
+            raise ConfigError("a feature column is named twice", repr(pattern), where=where)
+        else:
+            columns.append(_named(pattern, schema, exclude, where))
+    return columns
 
 
 def _matching(pattern: str, free: list[str], where: Where) -> list[str]:
@@ -90,9 +190,7 @@ def _matching(pattern: str, free: list[str], where: Where) -> list[str]:
     return columns
 
 
-def _named(
-    column: str, schema: Schema, exclude: Set[str], specs: dict[str, FeatureSpec], where: Where
-) -> str:
+def _named(column: str, schema: Schema, exclude: Set[str], where: Where) -> str:
     if column not in schema:
         near = get_close_matches(column, schema, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"columns: {', '.join(list(schema)[:20])}"
@@ -100,31 +198,52 @@ def _named(
     if column in exclude:
         what = f"column {column!r} is the target, a key, an order or the time, not a feature"
         raise ConfigError(what, hint="copy it in the data if it is both", where=where)
-    if column in specs:
-        raise ConfigError("a feature column is named twice", repr(column), where=where)
     return column
 
 
 def _spec(column: str, dtype: LogicalType, steps: tuple[Step, ...], where: Where) -> FeatureSpec:
-    kinds = tuple(type(step) for step in steps)
-    if kinds == (OneHot,) and dtype in _CATEGORY_TYPES:
-        return FeatureSpec(column, dtype, "category", steps)
-    if kinds in _NUMBER_ORDERS and dtype in _NUMBER_TYPES:
-        return FeatureSpec(column, dtype, "number", steps)
+    kind = next((kind for kind in _KINDS[dtype] if _end(kind, steps) in _RESULTS), None)
+    if kind is None:
+        raise _misfit(column, dtype, steps, where)
+    return FeatureSpec((column,), (dtype,), kind, steps, column)
+
+
+def _joint(
+    columns: list[str], schema: Schema, steps: tuple[Step, ...], where: Where
+) -> FeatureSpec:
+    for column in columns:
+        if "number" not in _KINDS[schema[column]] or _end("number", steps) is None:
+            raise _misfit(column, schema[column], steps, where)
+    names = [step.named for step in steps if isinstance(step, JointStep) and step.named]
+    name = names[0] if names else "*".join(columns)
+    dtypes = tuple(schema[column] for column in columns)
+    return FeatureSpec(tuple(columns), dtypes, "number", steps, name)
+
+
+def _end(kind: Kind, steps: Sequence[Step]) -> Kind | None:
+    """What the steps make of a column; None where one of them does not take it."""
+    found: Kind | None = kind
+    for step in steps:
+        found = step.gives(found) if found is not None else None
+    return found
+
+
+def _misfit(column: str, dtype: LogicalType, steps: tuple[Step, ...], where: Where) -> ColumnError:
     given = ", ".join(step.step for step in steps) or "no step"
-    raise ColumnError(
+    return ColumnError(
         f"the steps do not fit column {column!r}",
         f"{given} on a column of type {dtype}",
-        _wanted(dtype),
+        "; or ".join(_ways(kind) for kind in _KINDS[dtype]),
         "change its steps or leave it out of the features",
         where,
     )
 
 
-def _wanted(dtype: LogicalType) -> str:
-    ways = []
-    if dtype in _NUMBER_TYPES:
-        ways.append("impute and then standardize, one of them, or none")
-    if dtype in _CATEGORY_TYPES:
-        ways.append("one_hot alone")
-    return "; or ".join(ways) or "a number, text or boolean: a time is no feature by itself"
+def _ways(kind: FeatureKind) -> str:
+    takers = [name for name in STEPS if name in DECLARABLE]
+    names = ", ".join(name for name in takers if issubclass(STEPS[name], _TAKERS[kind]))
+    if kind == "number":
+        return f"as a number {names}, or no step"
+    if kind == "time":
+        return f"as a time {names} first"
+    return f"as a category {names}, and then steps of a number"

@@ -3,133 +3,76 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from mlops_ray.errors import ManifestError
+from mlops_ray.features.fitted import Feature
+from mlops_ray.features.graph import Graph
+from mlops_ray.features.state_v1 import FEATURES_V1, features_of_v1
+from mlops_ray.features.steps import STEPS
 
 if TYPE_CHECKING:
-    from mlops_ray.data.counts import Value
-    from mlops_ray.data.schema import LogicalType
+    from mlops_ray.data.schema import LogicalType, Schema
 
-__all__ = ["FEATURES_SCHEMA", "CategoryInput", "FeatureInput", "FeatureState", "NumberInput"]
+__all__ = ["FEATURES_SCHEMA", "FeatureState"]
 
-FEATURES_SCHEMA: Final = "mlops-ray/features/v1"
-
-
-@dataclass(frozen=True, slots=True)
-class NumberInput:
-    """A column that becomes one number: ``(value - offset) / scale``.
-
-    Attributes:
-        column: Name of the input column.
-        dtype: Its logical type: integer, float or boolean.
-        fill: What stands for a missing value; None leaves it missing.
-        offset: Subtracted; None where the column is not standardized.
-        scale: Divisor; None where the column is not standardized.
-    """
-
-    column: str
-    dtype: LogicalType
-    fill: float | None
-    offset: float | None
-    scale: float | None
-
-    @property
-    def outputs(self) -> tuple[str, ...]:
-        """Names of the feature columns made of it."""
-        return (self.column,)
-
-    def to_json(self) -> dict[str, Any]:
-        """As plain JSON."""
-        return {
-            "kind": "number",
-            "column": self.column,
-            "dtype": self.dtype,
-            "fill": self.fill,
-            "offset": self.offset,
-            "scale": self.scale,
-        }
+FEATURES_SCHEMA: Final = "mlops-ray/features/v2"
 
 
-@dataclass(frozen=True, slots=True)
-class CategoryInput:
-    """A column that becomes one 0/1 column a category; any other value, or none, is all zero.
-
-    Attributes:
-        column: Name of the input column.
-        dtype: Its logical type: string, integer or boolean.
-        categories: The categories in the order of their columns.
-    """
-
-    column: str
-    dtype: LogicalType
-    categories: tuple[Value, ...]
-
-    @property
-    def outputs(self) -> tuple[str, ...]:
-        """Names of the feature columns made of it."""
-        return tuple(f"{self.column}={category}" for category in self.categories)
-
-    def to_json(self) -> dict[str, Any]:
-        """As plain JSON."""
-        return {
-            "kind": "category",
-            "column": self.column,
-            "dtype": self.dtype,
-            "categories": list(self.categories),
-        }
-
-
-FeatureInput: TypeAlias = NumberInput | CategoryInput
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FeatureState:
     """Fitted transform of rows into a feature matrix.
 
     Attributes:
-        inputs: Input columns, in the order of the features.
+        features: In the order of the matrix.
     """
 
-    inputs: tuple[FeatureInput, ...]
+    features: tuple[Feature, ...]
 
     @property
+    def inputs(self) -> Schema:
+        """Input columns and their logical types, in the order in which features first name them."""
+        pairs = ((c, d) for f in self.features for c, d in zip(f.columns, f.dtypes, strict=True))
+        found: dict[str, LogicalType] = {}
+        for column, dtype in pairs:
+            found.setdefault(column, dtype)
+        return found
+
+    @cached_property
     def outputs(self) -> tuple[str, ...]:
         """Names of the matrix' columns, in order."""
-        return tuple(name for item in self.inputs for name in item.outputs)
+        return Graph.of(self.features).names
 
     def to_json(self) -> dict[str, Any]:
         """The state as a JSON document."""
-        inputs = [item.to_json() for item in self.inputs]
-        return {"schema": FEATURES_SCHEMA, "inputs": inputs, "outputs": list(self.outputs)}
+        features = [feature.to_json() for feature in self.features]
+        return {"schema": FEATURES_SCHEMA, "features": features, "outputs": list(self.outputs)}
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
-        """The state that a document holds.
+        """The state that a document of version 1 or 2 holds.
 
         Raises:
-            ManifestError: The document is no feature state of version 1, or contradicts itself.
+            ManifestError: The document is another one, or contradicts itself.
         """
-        if value.get("schema") != FEATURES_SCHEMA:
-            found = repr(value.get("schema"))
+        found = value.get("schema")
+        if found == FEATURES_V1:
+            state = cls(features_of_v1(value))
+        elif found == FEATURES_SCHEMA:
+            state = cls(tuple(_feature(item) for item in value["features"]))
+        else:
             hint = "upgrade mlops_ray"
-            raise ManifestError("not a feature state", found, FEATURES_SCHEMA, hint)
-        state = cls(tuple(_input(item) for item in value["inputs"]))
+            raise ManifestError("not a feature state", repr(found), FEATURES_SCHEMA, hint)
         if list(state.outputs) != value["outputs"]:
-            raise ManifestError("a feature state's outputs do not follow from its inputs")
+            raise ManifestError("a feature state's outputs do not follow from its steps")
         return state
 
 
-def _input(value: dict[str, Any]) -> FeatureInput:
-    column, dtype = value["column"], value["dtype"]
-    if value["kind"] == "number":
-        fitted = (_float(value[name]) for name in ("fill", "offset", "scale"))
-        return NumberInput(column, dtype, *fitted)
-    # Canonical JSON writes integers beyond 2^53 as strings.
-    read = int if dtype == "integer" else (bool if dtype == "boolean" else str)
-    return CategoryInput(column, dtype, tuple(read(item) for item in value["categories"]))
-
-
-def _float(value: float | None) -> float | None:
-    """Canonical JSON writes 40.0 as 40."""
-    return None if value is None else float(value)
+def _feature(value: dict[str, Any]) -> Feature:
+    feature = Feature.from_json(value)
+    unknown = sorted({step.name for step in feature.steps} - set(STEPS))
+    if unknown:
+        hint = "upgrade mlops_ray"
+        raise ManifestError("a feature state has an unknown step", unknown[0], "", hint)
+    return feature

@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pyarrow as pa
 
-from mlops_ray.data.arrays import to_codes, to_integers, to_numbers
+from mlops_ray.data.arrays import to_numbers
+from mlops_ray.data.contract_pass import read_kept
 from mlops_ray.data.rowhash import hash_rows
 from mlops_ray.data.split import SPLITS, SplitName, SplitRows, assign_split
-from mlops_ray.data.unit import read_unit
 from mlops_ray.errors import ColumnError, Where
-from mlops_ray.features.compiled import CompiledTransform
+from mlops_ray.features.folds import NO_FOLDS, Folds, fold_hashes
+from mlops_ray.features.target import target_values
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mlops_ray.data.counts import Value
+    from mlops_ray.data.rule import CheckPlan
     from mlops_ray.data.schema import Schema
     from mlops_ray.data.unit import Unit
-    from mlops_ray.features.state import FeatureState
+    from mlops_ray.features.compiled import CompiledTransform
 
-__all__ = ["MatrixPlan", "Target", "matrix_of_unit", "order_name"]
+__all__ = ["MatrixPlan", "features_of_rows", "matrix_of_unit", "order_name"]
 
-Target: TypeAlias = "NDArray[np.int32] | NDArray[np.float64]"
+_TRAIN: Final = SPLITS.index("train")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,27 +36,31 @@ class MatrixPlan:
 
     Attributes:
         schema: Of the data.
-        state: Fitted feature state.
+        transform: The fitted features, compiled once a task.
         split: What decides a row's part.
         target: Target column.
         labels: The ordered classes; None for regression.
         order_by: Columns that give the rows' order; without them it is that of the input.
         parts: Parts to emit.
+        folds: What decides a training row's fold, for features that leave it out.
+        check: The contract, whose rules may set rows aside.
     """
 
     schema: Schema
-    state: FeatureState
+    transform: CompiledTransform
     split: SplitRows
     target: str
     labels: tuple[Value, ...] | None
     order_by: tuple[str, ...]
     parts: tuple[SplitName, ...]
+    folds: Folds = NO_FOLDS
+    check: CheckPlan | None = None
 
     @property
     def columns(self) -> list[str]:
         """The columns that are read."""
-        features = [item.column for item in self.state.inputs]
-        return list(dict.fromkeys([*features, self.target, *self.split.columns, *self.order_by]))
+        used = [*self.transform.state.inputs, self.target, *self.split.columns, *self.order_by]
+        return list(dict.fromkeys([*used, *self.folds.columns]))
 
 
 def matrix_of_unit(plan: MatrixPlan, unit: Unit) -> bytes:
@@ -63,16 +69,16 @@ def matrix_of_unit(plan: MatrixPlan, unit: Unit) -> bytes:
     Raises:
         ColumnError: A column cannot be used; see the contract.
     """
-    table = read_unit(unit, plan.schema, plan.columns)
+    table = read_kept(unit, plan.schema, plan.columns, plan.check)
     codes = assign_split(table, plan.schema, plan.split)
     rows = np.flatnonzero(np.isin(codes, [SPLITS.index(part) for part in plan.parts]))
     if len(rows) < table.num_rows:
         table, codes = table.take(rows), codes[rows]
-    matrix = CompiledTransform(plan.state).from_table(table)
+    matrix = features_of_rows(plan.transform, table, codes, plan.schema, plan.folds)
     hashes = hash_rows(table, plan.schema, plan.columns)
     columns: dict[str, Any] = {
         "part": codes,
-        "y": _target(table.column(plan.target), plan),
+        "y": target_values(table.column(plan.target), plan.schema, plan.target, plan.labels),
         "x": _packed(matrix),
         "hash": _packed(hashes.T.copy()),
     }
@@ -81,30 +87,33 @@ def matrix_of_unit(plan: MatrixPlan, unit: Unit) -> bytes:
     return _ipc(pa.table(columns))
 
 
+def features_of_rows(
+    transform: CompiledTransform,
+    table: pa.Table,
+    codes: NDArray[np.int8],
+    schema: Schema,
+    folds: Folds,
+) -> NDArray[np.float32]:
+    """Features of rows of any parts; of training rows without what their own fold says.
+
+    Args:
+        transform: The fitted features.
+        table: The rows.
+        codes: The part of each row, from `assign_split`.
+        schema: Of the data.
+        folds: What decides a training row's fold.
+    """
+    matrix = transform.from_table(table)
+    train = np.flatnonzero(codes == _TRAIN)
+    if transform.has_folds and train.size:
+        rows = table.take(train)
+        matrix[train] = transform.from_table(rows, fold_hashes(rows, schema, folds))
+    return matrix
+
+
 def order_name(at: int) -> str:
     """Name, in the answer of `matrix_of_unit`, of a column of `order_by`."""
     return f"order_{at}"
-
-
-def _target(column: pa.ChunkedArray, plan: MatrixPlan) -> Target:
-    if plan.labels is None:
-        return to_numbers(column)
-    if plan.schema[plan.target] == "string":
-        codes, values = to_codes(column, plan.target)
-        known = {label: at for at, label in enumerate(plan.labels)}
-        positions = np.array([*(known.get(value, -1) for value in values), -1], dtype=np.int32)
-        found = positions[codes]
-    else:
-        labels = np.array([int(label) for label in plan.labels], dtype=np.int64)
-        integers = to_integers(column)
-        at = np.minimum(np.searchsorted(labels, integers), len(labels) - 1)
-        found = np.where(labels[at] == integers, at, -1).astype(np.int32)
-        found[column.is_null().to_numpy()] = -1
-    if (found < 0).any():
-        got = f"{int((found < 0).sum())} such rows"
-        where = Where(key=plan.target)
-        raise ColumnError("the target holds nulls or unknown classes", got, "none", "", where)
-    return found
 
 
 def _order_values(column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:

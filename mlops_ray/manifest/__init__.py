@@ -10,12 +10,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from mlops_ray.manifest.canonical import canonical_bytes, digest_json, from_canonical
-from mlops_ray.manifest.envelope import Envelope, ErrorFacts, ObjectFacts, StageFacts, State
+from mlops_ray.manifest.envelope import (
+    Envelope,
+    ErrorFacts,
+    InputProtection,
+    ObjectFacts,
+    StageFacts,
+    State,
+)
 from mlops_ray.manifest.result import (
+    ContractFacts,
     DataFacts,
     GateFacts,
     MetricFacts,
     ModelFacts,
+    QuarantinedFile,
+    QuarantineFacts,
     Result,
     SearchFacts,
     SplitFacts,
@@ -40,6 +50,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CodeFacts",
+    "ContractFacts",
     "DataFacts",
     "Envelope",
     "EnvironmentFacts",
@@ -47,10 +58,13 @@ __all__ = [
     "FeatureDeclaration",
     "GateFacts",
     "InputFacts",
+    "InputProtection",
     "MetricFacts",
     "ModelFacts",
     "ObjectFacts",
     "Problem",
+    "QuarantineFacts",
+    "QuarantinedFile",
     "Result",
     "RunDiff",
     "RunDocuments",

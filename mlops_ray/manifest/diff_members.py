@@ -60,8 +60,11 @@ def _inputs(run: RunDocuments) -> dict[str, Any]:
 
 
 def _table(run: RunDocuments) -> dict[str, Any]:
-    found = run.result.data if run.result else None
-    return {"fingerprint": found.fingerprint, "n_rows": found.n_rows} if found else {}
+    if run.result is None:
+        return {}
+    found, contract = run.result.data, run.result.contract
+    loss = {f"set_aside.{part}": n for part, n in (contract.set_aside if contract else {}).items()}
+    return {"fingerprint": found.fingerprint, "n_rows": found.n_rows, **loss}
 
 
 def _parts(a: RunDocuments, b: RunDocuments) -> dict[str, Pair]:

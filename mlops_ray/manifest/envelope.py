@@ -13,7 +13,7 @@ from pydantic import Field
 
 from mlops_ray.manifest.document import Document, Part
 
-__all__ = ["Envelope", "ErrorFacts", "ObjectFacts", "StageFacts", "State"]
+__all__ = ["Envelope", "ErrorFacts", "InputProtection", "ObjectFacts", "StageFacts", "State"]
 
 State = Literal["running", "sealed", "rejected", "failed", "interrupted"]
 
@@ -33,6 +33,19 @@ class ObjectFacts(Part):
     sha256: str
     size_bytes: int
     intermediate: bool = Field(default=False, exclude_if=operator.not_)
+
+
+class InputProtection(Part):
+    """What would have shown that an input file was damaged before it was read.
+
+    Attributes:
+        name: Name of the input.
+        by: ``known_digest`` where its digest was known before the run, declared or from a copy in
+            the store; ``page_checksums`` where the writer left some; else ``nothing``.
+    """
+
+    name: str
+    by: Literal["known_digest", "page_checksums", "nothing"]
 
 
 class StageFacts(Part):
@@ -66,7 +79,9 @@ class Envelope(Document):
     Attributes:
         parent: Run that this one continues, such as one that was killed.
         origins: Where each declared value came from: ``default``, ``file``, ``env`` or ``cli``.
-        source: Where the input was read, as given; of an absolute path the last part alone.
+        source: Where the input was read, as given; of an absolute path the last part alone. A query
+            with the name of the variable that held the database's URL.
+        inputs: What protected each input; absent before 1.2.
         read_at: When its bytes were digested.
         platform: Kind of machine; what of it can change bits is the CPU level and the C library.
         lock: Digest of the list of all packages, an object in the store.
@@ -78,7 +93,7 @@ class Envelope(Document):
     """
 
     schema_: Literal["mlops-ray/envelope/v1"] = "mlops-ray/envelope/v1"
-    schema_version: str = "1.1"
+    schema_version: str = "1.2"
     run_id: str
     name: str
     state: State
@@ -91,6 +106,7 @@ class Envelope(Document):
     finished_at: str
     origins: dict[str, str]
     source: str
+    inputs: list[InputProtection] = Field(default_factory=list, exclude_if=operator.not_)
     read_at: str | None = None
     git: dict[str, Any]
     platform: dict[str, Any]

@@ -120,6 +120,8 @@ def _check_listed(documents: _Documents, named: dict[str, str]) -> None:
 
 def _check_result(documents: _Documents, result: Result) -> None:
     named = {"trials": result.search.trials, "baseline": result.baseline}
+    if result.contract is not None:
+        named["contract"] = result.contract.outcome
     named |= {f"evidence of gate {gate.metric}": gate.evidence for gate in result.gates}
     _check_listed(documents, named)
     listed = documents.listed()

@@ -1,6 +1,7 @@
 """What a store's records lead to: the roots of garbage collection and of the store's check.
 
-Roots are the pointers of ended runs, the pointers of finished stages and the bundles of a registry.
+Roots are the pointers of ended runs, of finished stages and of snapshots of inputs, and the bundles
+of a registry.
 Documents are read without their models, so that those of later versions count as well: an entry of
 ``objects`` or ``files`` is needed, and any other digest that a document mentions is kept.
 """
@@ -24,6 +25,7 @@ __all__ = ["Contents", "Reference", "Roots"]
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 _RUN_POINTER: Final = re.compile(r"runs/[^/]+/sealed\.json")
 _STAGE_POINTER: Final = re.compile(r"stages/key-[0-9a-f]{64}\.json")
+_SNAPSHOT_POINTER: Final = re.compile(r"snapshots/inputs-[0-9a-f]{64}\.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,9 @@ class Roots:
                 yield key
         for key in self._store.record_keys("stages/"):
             if _STAGE_POINTER.fullmatch(key):
+                yield key
+        for key in self._store.record_keys("snapshots/"):
+            if _SNAPSHOT_POINTER.fullmatch(key):
                 yield key
         yield from self._bundles()
 

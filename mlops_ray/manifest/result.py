@@ -6,6 +6,7 @@ no path: two specs, say other cuts of the same rows into files, may give one res
 
 from __future__ import annotations
 
+import operator
 from typing import Any, Literal
 
 from pydantic import Field
@@ -13,10 +14,13 @@ from pydantic import Field
 from mlops_ray.manifest.document import Document, Part
 
 __all__ = [
+    "ContractFacts",
     "DataFacts",
     "GateFacts",
     "MetricFacts",
     "ModelFacts",
+    "QuarantineFacts",
+    "QuarantinedFile",
     "Result",
     "SearchFacts",
     "SplitFacts",
@@ -26,12 +30,62 @@ __all__ = [
 Verdict = Literal["PASS", "FAIL", "UNKNOWN", "OVERRIDDEN"]
 
 
+class QuarantinedFile(Part):
+    """An input file that was left out because it could not be read.
+
+    Attributes:
+        name: Name of the input.
+        reason: What is wrong with it.
+        n_rows: Rows that were lost with it, as its footer tells; absent where nothing does.
+    """
+
+    name: str
+    reason: str
+    n_rows: int | None = None
+
+
 class DataFacts(Part):
-    """Logical identity of the table."""
+    """Logical identity of the table.
+
+    Attributes:
+        fingerprint: Of all rows that were read.
+        n_rows: Their number.
+        columns: Logical types of the columns.
+        quarantined: Files that were left out; absent before 1.1, when none could be.
+    """
 
     fingerprint: str
     n_rows: int
     columns: dict[str, str]
+    quarantined: list[QuarantinedFile] = Field(default_factory=list, exclude_if=operator.not_)
+
+
+class QuarantineFacts(Part):
+    """Rows that one rule of the contract set aside; a row may be named by several.
+
+    Attributes:
+        rule: The rule's dotted key below ``data.contract``.
+        counts: Part of the split -> rows; ``unassigned`` where a row has no key or no time.
+    """
+
+    rule: str
+    counts: dict[str, int]
+
+
+class ContractFacts(Part):
+    """What came of the data contract.
+
+    Attributes:
+        verdict: ``WARN`` where a rule was broken that does not reject the data.
+        outcome: Digest of the document with every rule, its counts and examples.
+        set_aside: Part of the split -> rows left out of everything that follows.
+        quarantined: The rules that did so.
+    """
+
+    verdict: Literal["PASS", "WARN"]
+    outcome: str
+    set_aside: dict[str, int]
+    quarantined: list[QuarantineFacts]
 
 
 class SplitFacts(Part):
@@ -93,11 +147,17 @@ class StageOutputs(Part):
 
 
 class Result(Document):
-    """What came out."""
+    """What came out.
+
+    Attributes:
+        contract: Absent where none was declared, and before version 1.1.
+    """
 
     schema_: Literal["mlops-ray/result/v1"] = "mlops-ray/result/v1"
+    schema_version: str = "1.1"
     determinism: Literal["deterministic", "replayable"]
     data: DataFacts
+    contract: ContractFacts | None = None
     split: dict[str, SplitFacts]
     search: SearchFacts
     model: ModelFacts

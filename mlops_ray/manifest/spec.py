@@ -6,10 +6,13 @@ It holds no path, host, time or uuid: two machines that ask the same ask with th
 
 from __future__ import annotations
 
+import operator
+from functools import partial
 from typing import Any, Literal
 
 from pydantic import Field
 
+from mlops_ray.config.contract import ContractConfig
 from mlops_ray.config.environment import EnvironmentConfig
 from mlops_ray.config.model import (
     GateConfig,
@@ -38,13 +41,20 @@ class InputFacts(Part):
     """
 
     name: str
-    format: Literal["parquet", "csv"]
+    format: Literal["parquet", "csv", "jsonl"]
     sha256: str
     size_bytes: int
 
 
 class SpecData(Part):
-    """The input table and the roles of its columns."""
+    """The input table and the roles of its columns.
+
+    Attributes:
+        casts: Columns whose type was declared, whatever the files hold; absent before version 1.2.
+        as_of: When the data are judged, ISO 8601; absent before version 1.2.
+        on_bad_file: Whether a file that cannot be read is left out; before 1.2 it never was.
+        contract: The rules they are held against; absent before version 1.2.
+    """
 
     inputs: list[InputFacts]
     columns: dict[str, str]
@@ -53,16 +63,35 @@ class SpecData(Part):
     key: list[str]
     order_by: list[str]
     time: str | None = None
+    casts: dict[str, str] = Field(default_factory=dict, exclude_if=operator.not_)
+    as_of: str | None = None
+    on_bad_file: Literal["fail", "quarantine"] = Field(
+        default="fail", exclude_if=partial(operator.eq, "fail")
+    )
+    contract: ContractConfig | None = None
     pii: list[str] = Field(default_factory=list)
     notes: dict[str, str] = Field(default_factory=dict)
 
 
 class FeatureDeclaration(Part):
-    """One input column of the model and its steps, globs resolved, in the order of the matrix."""
+    """One feature of the model and its steps, globs resolved, in the order of the matrix.
+
+    Attributes:
+        column: The input column, or the name of a feature that several columns make.
+        kind: Whether values are measured, told apart, or times; times since version 1.2.
+        steps: Each with all defaults.
+        inputs: The columns of such a feature; absent before version 1.2 and for one column.
+    """
 
     column: str
-    kind: Literal["number", "category"]
+    kind: Literal["number", "category", "time"]
     steps: list[dict[str, Any]]
+    inputs: list[str] | None = None
+
+    @property
+    def columns(self) -> list[str]:
+        """The input columns."""
+        return [self.column] if self.inputs is None else self.inputs
 
 
 class CodeFacts(Part):
@@ -98,7 +127,7 @@ class Spec(Document):
     """
 
     schema_: Literal["mlops-ray/spec/v1"] = "mlops-ray/spec/v1"
-    schema_version: str = "1.1"
+    schema_version: str = "1.2"
     name: str
     owner: str
     objective: ObjectiveConfig

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mlops_ray.features import CategoryInput
+from mlops_ray.features import CompiledTransform
 from mlops_ray.manifest.canonical import canonical_bytes
 from mlops_ray.models.bundle import FEATURES_FILE, GOLDEN_FILE, SIGNATURE_FILE, Bundle
 from mlops_ray.models.golden import golden_examples
@@ -26,10 +26,9 @@ def signature_of(
     state: FeatureState, family: Family, task: Task, classes: Iterable[ClassLabel]
 ) -> Signature:
     """Signature of a model: a null is answered where a step or the estimator takes care of it."""
-    inputs = [
-        (item.column, item.dtype, isinstance(item, CategoryInput) or item.fill is not None)
-        for item in state.inputs
-    ]
+    transform = CompiledTransform(state, accepts_missing=family.accepts_missing)
+    refused = transform.refused_nulls()
+    inputs = [(column, dtype, column not in refused) for column, dtype in state.inputs.items()]
     return Signature.of(family, task, classes, inputs)
 
 

@@ -18,7 +18,7 @@ __all__ = ["SIGNATURE_SCHEMA", "ClassLabel", "InputDtype", "InputField", "Signat
 
 SIGNATURE_SCHEMA: Final = "mlops-ray/signature/v1"
 
-InputDtype = Literal["float64", "int64", "string", "bool"]
+InputDtype = Literal["float64", "int64", "string", "bool", "timestamp", "date"]
 ClassLabel = int | str | bool
 
 _LARGEST_LABEL: Final = 2**53 - 1  # Canonical JSON writes larger integers as strings.
@@ -27,6 +27,8 @@ _DTYPES: Final[dict[str, InputDtype]] = {
     "integer": "int64",
     "string": "string",
     "boolean": "bool",
+    "timestamp": "timestamp",
+    "date": "date",
 }
 
 
@@ -77,7 +79,7 @@ class Signature:
             family: Family of the estimator.
             task: What it predicts.
             classes: Labels in class order; empty for a regression.
-            inputs: Name, logical type of the column, and whether the feature state fills nulls.
+            inputs: Name, logical type of the column, and whether a null is answered.
 
         Raises:
             ModelError: A class label has no canonical JSON form.
@@ -91,8 +93,8 @@ class Signature:
                 "make the target a string column",
             )
         fields = tuple(
-            InputField(name, _DTYPES[logical], nullable=fills or family.accepts_missing)
-            for name, logical, fills in inputs
+            InputField(name, _DTYPES[logical], nullable=nullable)
+            for name, logical, nullable in inputs
         )
         return cls(task, fields, labels, family.name, family.platform)
 

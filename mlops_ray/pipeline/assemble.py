@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mlops_ray.data.contract_outcome import ContractOutcome
+from mlops_ray.data.quarantine import quarantine_from_bytes
 from mlops_ray.manifest import (
+    ContractFacts,
     DataFacts,
     GateFacts,
     MetricFacts,
     ModelFacts,
+    QuarantinedFile,
+    QuarantineFacts,
     Result,
     SearchFacts,
     SplitFacts,
@@ -39,10 +44,12 @@ def assemble(spec: Spec, stages: Sequence[StageOutputs], store: ObjectStore) -> 
     labels = _json(store, done["features"]["labels"])["labels"]
     return Result(
         determinism=_determinism(trials),
+        contract=_contract(store, done["ingest"].get("contract")),
         data=DataFacts(
             fingerprint=done["ingest"]["fingerprint"],
             n_rows=sum(n_rows.values()),
             columns=dict(spec.data.columns),
+            quarantined=_quarantined(done["ingest"], store),
         ),
         split={
             name: SplitFacts(n_rows=n_rows[name], membership=membership)
@@ -57,6 +64,29 @@ def assemble(spec: Spec, stages: Sequence[StageOutputs], store: ObjectStore) -> 
         baseline=done["profile"]["train"],
         stages=list(stages),
     )
+
+
+def _contract(store: ObjectStore, name: str | None) -> ContractFacts | None:
+    if name is None:
+        return None
+    outcome = ContractOutcome.from_bytes(store.get(name))
+    return ContractFacts(
+        verdict="PASS" if outcome.verdict == "PASS" else "WARN",
+        outcome=name,
+        set_aside=dict(outcome.set_aside),
+        quarantined=[
+            QuarantineFacts(rule=rule.rule, counts=dict(rule.counts))
+            for rule in outcome.rules
+            if rule.verdict == "QUARANTINED"
+        ],
+    )
+
+
+def _quarantined(ingest: dict[str, str], store: ObjectStore) -> list[QuarantinedFile]:
+    if "quarantine" not in ingest:
+        return []
+    bad = quarantine_from_bytes(store.get(ingest["quarantine"]))
+    return [QuarantinedFile(name=f.name, reason=f.reason, n_rows=f.n_rows) for f in bad]
 
 
 def _json(store: ObjectStore, name: str) -> dict[str, Any]:

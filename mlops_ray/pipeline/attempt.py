@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from mlops_ray.config.secret_formats import redacted
-from mlops_ray.errors import MlopsRayError
+from mlops_ray.errors import ContractError, MlopsRayError
 from mlops_ray.manifest import ErrorFacts, Result, State
 from mlops_ray.pipeline.assemble import assemble
 from mlops_ray.pipeline.engine import Engine, Reuse
@@ -68,6 +68,11 @@ class Attempt:
         fail_point("record.announced")
         try:
             result = self._execute(frozen, objects, digests)
+        except ContractError as error:
+            # No failure of the run: it came to a verdict on the data, and this is it.
+            facts = ErrorFacts(code=error.code, message=_fit_for_record(str(error)))
+            self._seal(frozen, objects, "rejected", facts)
+            return
         except MlopsRayError as error:
             facts = ErrorFacts(code=error.code, message=_fit_for_record(str(error)))
             self._seal_failed(frozen, objects, facts, error)

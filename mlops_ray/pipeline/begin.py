@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from mlops_ray.manifest import Spec, list_runs
 from mlops_ray.pipeline.capture import captured, facts_of
 from mlops_ray.pipeline.circumstances import Circumstances
-from mlops_ray.pipeline.freeze import Frozen, pin_inputs, spec_of
+from mlops_ray.pipeline.freeze import Frozen, spec_of
 from mlops_ray.pipeline.objects import ObjectList
+from mlops_ray.pipeline.pin import pin_inputs
 from mlops_ray.runtime.code_bundle import extracted
 from mlops_ray.storage import fail_point
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from mlops_ray.config.loader import LoadedConfig
     from mlops_ray.manifest import RunRecord
+    from mlops_ray.pipeline.pin import Pinned
     from mlops_ray.pipeline.resolve import Resolved
     from mlops_ray.storage import DigestCache, ObjectStore, Workspace
 
@@ -32,16 +34,21 @@ class Start:
         frozen: The spec, and where its bytes can be read.
         objects: What lies in the store already.
         folder: Where the captured code lies, for the workers.
+        source: Where the rows come from, as given.
+        pinned: The inputs.
     """
 
     frozen: Frozen
     objects: ObjectList
     folder: Path
+    source: str
+    pinned: list[Pinned]
 
     def circumstances(self, record: RunRecord, loaded: LoadedConfig, root: Path) -> Circumstances:
         """What will stand in the run's envelope; a dead run of the same spec is its parent."""
         parent = interrupted_run(record.workspace, self.frozen.spec.digest)
-        found = Circumstances(record.run_id, loaded, root, parent=parent)
+        protections = [item.protection() for item in self.pinned]
+        found = Circumstances(record.run_id, loaded, root, self.source, protections, parent=parent)
         found.inputs_read()
         return found
 
@@ -64,13 +71,16 @@ def begin(resolved: Resolved, store: ObjectStore, digests: DigestCache, root: Pa
     objects.put("code archive", bundle.archive)
     objects.put("code tree", bundle.document)
     fail_point("run.code_stored")
-    files = pin_inputs(resolved, objects, digests)
+    pinned = pin_inputs(resolved, objects, digests, root)
+    files = [item.file for item in pinned]
     fail_point("run.inputs_pinned")
     spec = spec_of(resolved, files, facts_of(bundle))
     # What runs is what was stored, read back: nothing that JSON does not keep, such as the order of
     # a mapping, can reach a result.
     spec = Spec.from_bytes(objects.store.get(objects.put("spec", spec.to_bytes())))
-    return Start(Frozen(spec, files, bundle.files), objects, extracted(bundle, store.root))
+    frozen = Frozen(spec, files, bundle.files)
+    folder = extracted(bundle, store.root)
+    return Start(frozen, objects, folder, resolved.source, pinned)
 
 
 def interrupted_run(workspace: Workspace, spec_id: str) -> str | None:

@@ -22,11 +22,11 @@ from mlops_ray.runtime.environment import (
 
 if TYPE_CHECKING:
     from mlops_ray.config.loader import LoadedConfig
-    from mlops_ray.manifest import Spec
+    from mlops_ray.manifest import InputProtection, Spec
     from mlops_ray.pipeline.objects import ObjectList
     from mlops_ray.runtime.cluster import Cluster
 
-__all__ = ["Circumstances"]
+__all__ = ["Circumstances", "as_given"]
 
 
 def _now() -> str:
@@ -41,6 +41,8 @@ class Circumstances:
         run_id: Id of the run.
         loaded: The pipeline file, for the origin of every value.
         root: Project root, for the git facts.
+        source: Where the rows come from, as given.
+        inputs: What protected each input.
         parent: Run that this one continues.
         read_at: When the inputs were digested.
         stages: Filled by the stages as they end.
@@ -55,6 +57,8 @@ class Circumstances:
     run_id: str
     loaded: LoadedConfig
     root: Path
+    source: str = ""
+    inputs: list[InputProtection] = field(default_factory=list)
     parent: str | None = None
     read_at: str | None = None
     stages: list[StageFacts] = field(default_factory=list)
@@ -113,7 +117,8 @@ class Circumstances:
             started_at=self.started_at,
             finished_at=_now(),
             origins=self.loaded.origins(),
-            source=_as_given(self.loaded.config.data.source.path),
+            source=as_given(self.source),
+            inputs=self.inputs,
             read_at=self.read_at,
             git=git_facts(self.root) or {},
             platform=platform_facts(),
@@ -132,6 +137,6 @@ class Circumstances:
         )
 
 
-def _as_given(source: str) -> str:
+def as_given(source: str) -> str:
     """Records hold no password, and of an absolute path the name alone: digests tell the rest."""
     return Path(source).name if Path(source).is_absolute() else without_credentials(source)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from mlops_ray.data.ray_map import RayDataMap
+from mlops_ray.data.quarantine import quarantine_from_bytes
+from mlops_ray.data.rule import CheckPlan
 from mlops_ray.data.split import SplitRows
 from mlops_ray.data.unit import list_units
 from mlops_ray.data.unit_map import map_in_process
@@ -16,7 +17,7 @@ from mlops_ray.pipeline.inputs import check_unchanged
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from mlops_ray.data.schema import Schema
+    from mlops_ray.data.schema import LogicalType, Schema
     from mlops_ray.data.source import InputFile
     from mlops_ray.data.unit import Unit
     from mlops_ray.data.unit_map import UnitMap
@@ -87,8 +88,12 @@ class Context:
 
     @cached_property
     def units(self) -> list[Unit]:
-        """The units of the input, in their order."""
-        return list_units(self.files)
+        """The units of the input, in their order, without files that ingest left out."""
+        quarantine = self.done.get("ingest", {}).get("quarantine")
+        if quarantine is None:
+            return list_units(self.files)
+        left_out = {bad.name for bad in quarantine_from_bytes(self.store.get(quarantine))}
+        return list_units([file for file in self.files if file.name not in left_out])
 
     @property
     def schema(self) -> Schema:
@@ -96,11 +101,26 @@ class Context:
         return self.spec.data.columns  # type: ignore[return-value]  # Checked when the spec was frozen.
 
     @property
+    def casts(self) -> dict[str, LogicalType]:
+        """Columns whose type was declared, whatever the files hold."""
+        return self.spec.data.casts  # type: ignore[return-value]  # Likewise.
+
+    @property
     def split_rows(self) -> SplitRows:
         """What decides a row's part."""
         data = self.spec.data
         salt = int(self.spec.seeds["split"])
         return SplitRows(self.spec.split, tuple(data.key), data.time, salt)
+
+    @property
+    def check(self) -> CheckPlan | None:
+        """The contract that the rows are held against, if one is declared."""
+        data = self.spec.data
+        if data.contract is None:
+            return None
+        return CheckPlan(
+            data.contract, data.target, data.time, data.as_of, tuple(data.key), frozenset(data.pii)
+        )
 
     def output(self, name: str) -> str:
         """Digest of an earlier stage's output, named ``stage.output``."""
@@ -134,6 +154,9 @@ class Context:
         """What works on the units: this process for a small input, else Ray Data."""
         if self.means.is_small:
             return map_in_process
+        # Imported here: with Ray Data it takes a second, which a small input does not need.
+        from mlops_ray.data.ray_map import RayDataMap  # noqa: PLC0415
+
         self.means.connect()
         return RayDataMap()
 
@@ -145,7 +168,7 @@ class Context:
         """
         check_unchanged(self.files, self.store, self.digests)
         facts: dict[str, Any] = {"units": len(self.units)}
-        if not isinstance(unit_map, RayDataMap):
+        if self.means.is_small:
             return "driver", facts
-        stats = unit_map.last_stats
+        stats = getattr(unit_map, "last_stats", None)
         return "ray_data", {**facts, **({"tasks": stats.n_tasks} if stats else {})}

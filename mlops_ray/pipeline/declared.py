@@ -29,16 +29,29 @@ class Stage:
         name: Its name.
         inputs: Digests that it reads, by name; those of input files stand under ``file:<name>``.
         params: Everything of the spec that it looks at, under the keys of a pipeline file.
+        computes_features: Whether it runs the feature functions that a project declares.
     """
 
     name: str
     inputs: Callable[[Spec, Outputs], dict[str, str]]
     params: Callable[[Spec], dict[str, Any]]
+    computes_features: bool = False
 
     @property
     def module(self) -> str:
         """Where its `execute` stands; its import closure is the stage's code."""
         return f"{_PACKAGE}.{self.name}"
+
+    def modules(self, spec: Spec) -> list[str]:
+        """All modules whose import closures are the stage's code."""
+        return [self.module, *(_function_modules(spec) if self.computes_features else [])]
+
+
+def _function_modules(spec: Spec) -> list[str]:
+    """Modules of the project's own feature functions."""
+    steps = (step for feature in spec.features for step in feature.steps)
+    names = (str(step["name"]) for step in steps if step["step"] == "function")
+    return sorted({name.partition(":")[0] for name in names})
 
 
 def _files(spec: Spec) -> dict[str, str]:
@@ -48,6 +61,15 @@ def _files(spec: Spec) -> dict[str, str]:
 def _ordered_rows(spec: Spec) -> dict[str, str]:
     """Without `order_by` the order of rows is that of the files, which no fingerprint sees."""
     return {} if spec.data.order_by else _files(spec)
+
+
+def _contract(spec: Spec) -> dict[str, Any]:
+    """All that the verdict on the data depends on; nothing where no contract is declared."""
+    data = spec.data
+    if data.contract is None:
+        return {}
+    declared = data.contract.model_dump(mode="json", exclude_none=True)
+    return {"contract": declared, "as_of": data.as_of, "target": data.target, "pii": data.pii}
 
 
 def _outputs(*wanted: str) -> Callable[[Spec, Outputs], dict[str, str]]:
@@ -77,22 +99,39 @@ def _split_params(spec: Spec) -> dict[str, Any]:
 def _ingest_params(spec: Spec) -> dict[str, Any]:
     params = _split_params(spec)
     formats = {file.name: file.format for file in spec.data.inputs}
-    return {**params, "data": {**params["data"], "formats": formats}}
+    more: dict[str, Any] = {"formats": formats, **_contract(spec)}
+    if spec.data.on_bad_file == "quarantine":
+        # A cast tells which files do not fit.
+        more |= {"on_bad_file": spec.data.on_bad_file, "casts": spec.data.casts}
+    return {**params, "data": {**params["data"], **more}}
+
+
+def _profile_inputs(spec: Spec, done: Outputs) -> dict[str, str]:
+    verdict = () if spec.data.contract is None else ("ingest.contract",)
+    return _outputs("ingest.scan", *verdict)(spec, done)
+
+
+def _feature_columns(spec: Spec) -> list[str]:
+    return list(dict.fromkeys(c for declared in spec.features for c in declared.columns))
 
 
 def _profile_params(spec: Spec) -> dict[str, Any]:
-    columns = [declared.column for declared in spec.features]
-    return {"data": {"task": spec.data.task, "target": spec.data.target}, "features": columns}
+    columns = _feature_columns(spec)
+    data: dict[str, Any] = {"task": spec.data.task, "target": spec.data.target}
+    if spec.data.as_of is not None:
+        data |= {"as_of": spec.data.as_of, "time": spec.data.time}
+    return {"data": data, "features": columns}
 
 
 def _matrix_params(spec: Spec) -> dict[str, Any]:
     params, data = _split_params(spec), spec.data
     more = {"order_by": data.order_by, "target": data.target, "task": data.task}
-    return {**params, "data": {**params["data"], **more}}
+    folds = {"folds": spec.seeds["folds"]} if "folds" in spec.seeds else {}
+    return {**params, **folds, "data": {**params["data"], **_contract(spec), **more}}
 
 
 def _features_params(spec: Spec) -> dict[str, Any]:
-    declared = [declaration.model_dump(mode="json") for declaration in spec.features]
+    declared = [feature.model_dump(mode="json", exclude_none=True) for feature in spec.features]
     return {**_matrix_params(spec), "features": declared}
 
 
@@ -127,16 +166,27 @@ _MATRICES: Final = ("features.state", "features.labels", "features.train", "feat
 STAGES: Final = (
     Stage("ingest", lambda spec, _: _files(spec), _ingest_params),
     Stage("split", _outputs("ingest.scan"), _split_params),
-    Stage("profile", _outputs("ingest.scan"), _profile_params),
-    Stage("features", _and_rows("ingest.scan", "profile.train"), _features_params),
+    Stage("profile", _profile_inputs, _profile_params),
+    Stage(
+        "features",
+        _and_rows("ingest.scan", "profile.train"),
+        _features_params,
+        computes_features=True,
+    ),
     Stage("search", _outputs(*_MATRICES), _search_params),
-    Stage("refit", _outputs(*_MATRICES, "search.trials", "profile.train"), _refit_params),
+    Stage(
+        "refit",
+        _outputs(*_MATRICES, "search.trials", "profile.train"),
+        _refit_params,
+        computes_features=True,
+    ),
     Stage(
         "evaluate",
         _and_rows(
             "features.state", "features.labels", "features.valid", "search.trials", "refit.bundle"
         ),
         _evaluate_params,
+        computes_features=True,
     ),
     Stage("gate", _outputs("evaluate.metrics"), _gate_params),
 )

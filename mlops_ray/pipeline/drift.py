@@ -40,7 +40,8 @@ def drift_of_table(
     run = run_of_version(workspace, version)
     baseline = _baseline(workspace.store, run.spec, run.result)
     files = find_files(data, Path.cwd())
-    wanted = [declared.column for declared in run.spec.features]
+    declared = run.spec.features
+    wanted = list(dict.fromkeys(column for feature in declared for column in feature.columns))
     schema = {name: dtype for name, dtype in read_schema(files).items() if name in wanted}
     quiet_ray_loggers()
     with connect(address, num_cpus):

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from mlops_ray.data.source import InputFile
     from mlops_ray.manifest import Spec
-    from mlops_ray.pipeline.context import Finished, Means
+    from mlops_ray.pipeline.context import Context, Finished, Means
     from mlops_ray.pipeline.declared import Stage
     from mlops_ray.pipeline.objects import ObjectList
     from mlops_ray.storage import DigestCache
@@ -92,15 +92,16 @@ class Engine:
     facts: list[StageFacts] = field(default_factory=list)
     _memory: dict[str, Any] = field(default_factory=dict)
 
-    def run(self) -> None:
-        """Run every stage.
+    def run(self, until: str = STAGE_NAMES[-1]) -> None:
+        """Run every stage up to one, the last by default.
 
         Raises:
             MlopsRayError: A stage failed; those before it stay in the store.
         """
-        for number, stage in enumerate(STAGES, start=1):
+        stages = STAGES[: STAGE_NAMES.index(until) + 1]
+        for number, stage in enumerate(stages, start=1):
             fail_point("stage.next")
-            self.progress.stage_started(stage.name, number, len(STAGES))
+            self.progress.stage_started(stage.name, number, len(stages))
             started, ray_start_s = time.monotonic(), self.means.ray_start_s
             ended = self._finished(stage)
             wall_s = time.monotonic() - started - (self.means.ray_start_s - ray_start_s)
@@ -109,6 +110,26 @@ class Engine:
                 self.progress.stage_reused(stage.name)
             else:
                 self.progress.stage_finished(stage.name, wall_s)
+
+    def context(self, objects: dict[str, ObjectFacts]) -> Context:
+        """What a stage is given now.
+
+        Args:
+            objects: Takes what it puts into the store.
+        """
+        from mlops_ray.pipeline.context import Context  # noqa: PLC0415 - a reused run needs no Ray
+
+        return Context(
+            spec=self.spec,
+            files=self.files,
+            store=self.objects.store,
+            done=self.done,
+            means=self.means,
+            progress=self.progress,
+            digests=self.digests,
+            memory=self._memory,
+            objects=objects,
+        )
 
     @property
     def outputs(self) -> list[StageOutputs]:
@@ -142,22 +163,8 @@ class Engine:
         return _Ended(found.record, found.engine, found.facts, is_hit=True)
 
     def _computed(self, stage: Stage, declared: dict[str, Any]) -> _Ended:
-        from mlops_ray.pipeline.context import Context  # noqa: PLC0415 - a reused run needs no Ray
-
         objects: dict[str, ObjectFacts] = {}
-        finished: Finished = import_module(stage.module).execute(
-            Context(
-                spec=self.spec,
-                files=self.files,
-                store=self.objects.store,
-                done=self.done,
-                means=self.means,
-                progress=self.progress,
-                digests=self.digests,
-                memory=self._memory,
-                objects=objects,
-            )
-        )
+        finished: Finished = import_module(stage.module).execute(self.context(objects))
         record = StageRecord(
             **declared,
             outputs=finished.outputs,
@@ -189,7 +196,9 @@ def declared_members(
 ) -> dict[str, Any]:
     """Members of a stage's record that are known before it runs, its key among them."""
     inputs, params = stage.inputs(spec, done), stage.params(spec)
-    closure = import_closure(code, stage.module)
+    closure: dict[str, str] = {}
+    for module in stage.modules(spec):
+        closure |= import_closure(code, module)
     return {
         "stage": stage.name,
         "inputs": inputs,

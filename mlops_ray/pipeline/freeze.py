@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from mlops_ray.config.model import ObjectiveConfig
-from mlops_ray.data.source import InputFile
 from mlops_ray.manifest import EnvironmentFacts, FeatureDeclaration, InputFacts, Spec, SpecData
-from mlops_ray.pipeline.snapshot import remember
+from mlops_ray.pipeline.resolve import declared_casts
 from mlops_ray.runtime.environment import behaviour_packages
 from mlops_ray.runtime.ray_settings import WORKER_VARIABLES
 from mlops_ray.runtime.seeds import SEED_RULE, derive
@@ -18,16 +16,14 @@ from mlops_ray.runtime.seeds import SEED_RULE, derive
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from mlops_ray.data.source import FoundFile
+    from mlops_ray.data.source import InputFile
     from mlops_ray.manifest import CodeFacts
-    from mlops_ray.pipeline.objects import ObjectList
     from mlops_ray.pipeline.resolve import Resolved
-    from mlops_ray.pipeline.snapshot import Snapshot
-    from mlops_ray.storage import DigestCache
 
-__all__ = ["SEED_PATHS", "Frozen", "digested_inputs", "pin_inputs", "spec_of"]
+__all__ = ["SEED_PATHS", "Frozen", "spec_of"]
 
 SEED_PATHS: Final = ("split", "search")  # What draws from the root seed, each by its own path.
+FOLDS_PATH: Final = "folds"  # Only where a step has folds: others keep their ids.
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,34 +41,6 @@ class Frozen:
     code: Mapping[str, bytes]
 
 
-def digested_inputs(resolved: Resolved, digests: DigestCache) -> list[InputFile]:
-    """The input files where they lie, each with its digest; nothing is copied.
-
-    Raises:
-        OSError: A file cannot be read.
-    """
-    if resolved.snapshot is not None:
-        return [_of_snapshot(resolved.snapshot, Path(resolved.snapshot.file_name))]
-    return [
-        InputFile(**asdict(file), sha256=digests.digest_file(file.path)) for file in resolved.files
-    ]
-
-
-def pin_inputs(resolved: Resolved, objects: ObjectList, digests: DigestCache) -> list[InputFile]:
-    """The input files, small ones copied into the store, so that nobody can change them.
-
-    Raises:
-        StoreError: The store cannot be written, or a file changed while it was copied.
-    """
-    if resolved.snapshot is not None:
-        return [_kept(resolved.snapshot, objects)]
-    limit = resolved.loaded.config.store.copy_inputs_below
-    is_small = sum(file.size_bytes for file in resolved.files) < limit
-    if not is_small:
-        return digested_inputs(resolved, digests)
-    return [_copied(file, objects, digests) for file in resolved.files]
-
-
 def spec_of(resolved: Resolved, files: Sequence[InputFile], code: CodeFacts) -> Spec:
     """The spec: the declarations with all defaults resolved, and digests of all that they read.
 
@@ -87,17 +55,18 @@ def spec_of(resolved: Resolved, files: Sequence[InputFile], code: CodeFacts) -> 
         owner=config.owner,
         objective=ObjectiveConfig(metric=config.objective.metric, direction=config.objective.mode),
         seed=config.seed,
-        seeds={path: str(derive(config.seed, path)) for path in SEED_PATHS},
+        seeds={path: str(derive(config.seed, path)) for path in _seed_paths(resolved)},
         seed_rule=SEED_RULE,
         data=_data(resolved, files),
         split=config.split,
         features=[
             FeatureDeclaration(
-                column=s.column,
-                kind=s.kind,
-                steps=[step.model_dump() for step in s.steps],
+                column=feature.name,
+                kind=feature.kind,
+                steps=[step.model_dump(mode="json", by_alias=True) for step in feature.steps],
+                inputs=list(feature.columns) if feature.is_joint else None,
             )
-            for s in resolved.features
+            for feature in resolved.features
         ],
         model=config.model,
         search=config.search,
@@ -114,6 +83,11 @@ def spec_of(resolved: Resolved, files: Sequence[InputFile], code: CodeFacts) -> 
     )
 
 
+def _seed_paths(resolved: Resolved) -> list[str]:
+    has_folds = any(step.n_folds for feature in resolved.features for step in feature.steps)
+    return [*SEED_PATHS, *([FOLDS_PATH] if has_folds else [])]
+
+
 def _data(resolved: Resolved, files: Sequence[InputFile]) -> SpecData:
     data = resolved.loaded.config.data
     return SpecData(
@@ -127,29 +101,10 @@ def _data(resolved: Resolved, files: Sequence[InputFile]) -> SpecData:
         key=data.key,
         order_by=data.order_by,
         time=data.time,
+        casts=dict(declared_casts(resolved.loaded)),
+        as_of=data.as_of,
+        on_bad_file=data.on_bad_file,
+        contract=data.contract,
         pii=sorted(name for name, column in data.columns.items() if column.pii),
         notes=data.notes,
     )
-
-
-def _kept(snapshot: Snapshot, objects: ObjectList) -> InputFile:
-    if objects.store.hold(snapshot.sha256):
-        objects.note("input", snapshot.sha256)
-    else:
-        objects.put("input", snapshot.to_bytes())
-    remember(snapshot, objects.store)
-    return _of_snapshot(snapshot, objects.store.path(snapshot.sha256))
-
-
-def _of_snapshot(snapshot: Snapshot, path: Path) -> InputFile:
-    return InputFile(snapshot.file_name, path, "parquet", snapshot.size_bytes, snapshot.sha256)
-
-
-def _copied(file: FoundFile, objects: ObjectList, digests: DigestCache) -> InputFile:
-    name = digests.digest_file(file.path)
-    if objects.store.hold(name) and objects.store.is_whole(name):
-        objects.note("input", name)
-    else:
-        name = objects.put_file("input", file.path)
-    fields = {**asdict(file), "path": objects.store.path(name)}
-    return InputFile(**fields, sha256=name)

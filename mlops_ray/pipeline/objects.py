@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from mlops_ray.manifest import ObjectFacts
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+    from typing import IO
 
     from mlops_ray.storage import ObjectStore
 
@@ -32,6 +34,10 @@ class ObjectList:
     def put_file(self, role: str, path: Path) -> str:
         """Store a copy of a file; returns its digest."""
         return self.note(role, self.store.put_file(path))
+
+    def put_written(self, role: str, write: Callable[[IO[bytes]], object]) -> str:
+        """Store what `write` writes to the stream that it is given; returns its digest."""
+        return self.note(role, self.store.put_written(write))
 
     def note(self, role: str, name: str) -> str:
         """Remember an object that is in the store already; returns its digest."""

@@ -11,11 +11,19 @@ from typing import TYPE_CHECKING, Any, Final
 from mlops_ray.config.loader import load_config
 from mlops_ray.errors import ConfigError, InvalidConfigError
 from mlops_ray.manifest import RunRecord, new_run
+from mlops_ray.pipeline.contract_rules import check_schema
 from mlops_ray.pipeline.declared import STAGE_NAMES
 from mlops_ray.pipeline.engine import Reuse
+from mlops_ray.pipeline.keep_inputs import keep_inputs
 from mlops_ray.pipeline.plan import Plan, make_plan
 from mlops_ray.pipeline.records import Records, register_run
-from mlops_ray.pipeline.resolve import Resolved, check_parameters, parameter_problems, resolve
+from mlops_ray.pipeline.resolve import (
+    Resolved,
+    check_parameters,
+    parameter_problems,
+    resolve,
+    step_problems,
+)
 from mlops_ray.pipeline.run import Run, load_run
 from mlops_ray.pipeline.threshold import threshold_bytes
 from mlops_ray.pipeline.upload import check_outlives_upload
@@ -27,6 +35,8 @@ from mlops_ray.telemetry import LoggedProgress, RunLog, SilentProgress
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from mlops_ray.pipeline.feature_build import FeatureTable
+    from mlops_ray.pipeline.keep_inputs import SnapshotReport
     from mlops_ray.pipeline.project import Project
     from mlops_ray.telemetry import Progress
 
@@ -41,6 +51,8 @@ class Pipeline:
     Args:
         config: Path of the pipeline file.
         overrides: ``dotted.key=value`` texts that win over the file.
+        data: A pandas DataFrame, pyarrow Table or Ray Dataset to be read instead of `data.source`.
+            What is read is a snapshot of it in the store, so the run can be executed again.
         store: Folder or URL of the store; else ``MLOPS_RAY_STORE``; else ``.mlops_ray/store``.
         registry: Path or URL; else ``MLOPS_RAY_REGISTRY``; else ``.mlops_ray/registry.db``.
 
@@ -53,14 +65,16 @@ class Pipeline:
         config: str | Path,
         *,
         overrides: Sequence[str] = (),
+        data: object = None,
         store: str | Path | None = None,
         registry: str | Path | None = None,
     ) -> None:
         try:
-            self.loaded = load_config(Path(config), overrides)
+            self.loaded = load_config(Path(config), overrides, steps=step_problems)
         except InvalidConfigError:  # With wrong parameters, if there are any, in the same list.
-            load_config(Path(config), overrides, parameter_problems)
+            load_config(Path(config), overrides, parameter_problems, step_problems)
             raise
+        self.data = data
         self.records = Records(Path(config).absolute().parent, store=store, registry=registry)
 
     @cached_property
@@ -76,10 +90,13 @@ class Pipeline:
 
         Raises:
             InvalidConfigError: A parameter or a value does not fit the estimator.
+            ContractError: Columns are not those that the contract declares.
             DataError: Data are missing, unreadable or lack a column.
         """
         check_parameters(self.loaded)
-        return self._resolved().to_json()
+        resolved = self._resolved()
+        check_schema(self.loaded, resolved.schema)
+        return resolved.to_json()
 
     def plan(self, *, from_stage: str | None = None, no_cache: bool = False) -> Plan:
         """Say which stages a run would compute now and why; nothing is run.
@@ -94,6 +111,20 @@ class Pipeline:
         if plan.action("search") == "run":
             check_parameters(self.loaded)
         return plan
+
+    def snapshot(self) -> SnapshotReport:
+        """Copy the exact inputs into the store, whatever their size; nothing is run.
+
+        A later run reads the copies if the inputs are still the same, and `reproduce` finds them.
+
+        Raises:
+            DataError: Data are missing, unreadable or lack a column.
+            StoreError: The store cannot be written.
+        """
+        workspace = self.records.workspace
+        resolved = self._resolved(keep=True)
+        workspace.prepare()
+        return keep_inputs(resolved, workspace.store, self._digests(), self.records.root)
 
     def run(
         self,
@@ -120,7 +151,7 @@ class Pipeline:
             no_cache: Compute every stage.
 
         Returns:
-            The run, sealed or rejected by a gate.
+            The run, sealed or rejected: by a gate, or because data break their contract.
 
         Raises:
             MlopsRayError: The run failed; its record is kept in state `failed`.
@@ -132,12 +163,12 @@ class Pipeline:
 
         reuse = _reuse(from_stage, no_cache=no_cache)
         check_parameters(self.loaded)
-        resolved = self._resolved()
         self._check_place(address, num_cpus)
         if self.loaded.config.register_ is not None:
             _ = self.records.registry  # One that cannot be used is refused before the work.
         placement = Placement(num_cpus, address, threshold_bytes(in_process_below_bytes))
         workspace = self.records.workspace
+        resolved = self._resolved(keep=True)
         workspace.prepare()
         with ExitStack() as stack:
             store = stack.enter_context(workspace.store.lease())
@@ -156,13 +187,61 @@ class Pipeline:
             attempt.run(start.frozen, start.objects, self._digests())
             return self._registered(record)
 
+    def build_features(
+        self,
+        out: str | Path,
+        *,
+        num_cpus: int | None = None,
+        address: str | None = None,
+        progress: Progress | None = None,
+        in_process_below_bytes: int | None = None,
+        no_cache: bool = False,
+    ) -> FeatureTable:
+        """Fit the declared features and write every row transformed, as Parquet files.
+
+        Runs ingest, split and profile as `run` does, and shares their cache with it. The files hold
+        the key, the part of the split and the features as 32-bit floats; ``_manifest.json`` beside
+        them holds their digests, the data's fingerprint and the fitted state.
+
+        Args:
+            out: Folder to make; it appears complete or not at all.
+            num_cpus: As for `run`.
+            address: As for `run`; its nodes have to share the file system of `out`.
+            progress: As for `run`.
+            in_process_below_bytes: As for `run`.
+            no_cache: As for `run`.
+
+        Raises:
+            StoreError: The folder is there already, or cannot be written.
+            DataError: The data cannot be read, or do not hold to the contract.
+        """
+        from mlops_ray.pipeline.feature_build import FeatureBuild  # noqa: PLC0415
+        from mlops_ray.pipeline.workers import Placement  # noqa: PLC0415
+
+        resolved = self._resolved(keep=True)
+        self._check_place(address, num_cpus)
+        placement = Placement(num_cpus, address, threshold_bytes(in_process_below_bytes))
+        workspace = self.records.workspace
+        workspace.prepare()
+        build = FeatureBuild(
+            resolved,
+            workspace,
+            self.records.root,
+            placement,
+            self._digests(),
+            _reuse(None, no_cache=no_cache),
+            progress or SilentProgress(),
+        )
+        return build.write(Path(out))
+
     def _digests(self) -> DigestCache:
         return DigestCache(self.records.workspace.store_root / "digests.db")
 
-    def _resolved(self) -> Resolved:
-        workspace, root = self.records.workspace, self.records.root
-        check_outlives_upload(workspace, self.loaded.config.data.source.path, root)
-        return resolve(self.loaded, root, workspace.store)
+    def _resolved(self, *, keep: bool = False) -> Resolved:
+        workspace, root, source = self.records.workspace, self.records.root, self.loaded.config.data
+        path = source.source.path if source.source and self.data is None else None
+        check_outlives_upload(workspace, path, root)
+        return resolve(self.loaded, root, workspace.store, self.data, keep=keep)
 
     def _check_place(self, address: str | None, num_cpus: int | None) -> None:
         target = address or os.environ.get("RAY_ADDRESS") or "local"

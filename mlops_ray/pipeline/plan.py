@@ -14,8 +14,9 @@ from mlops_ray.manifest import Spec
 from mlops_ray.pipeline.capture import captured, facts_of
 from mlops_ray.pipeline.declared import STAGES
 from mlops_ray.pipeline.engine import declared_members
-from mlops_ray.pipeline.freeze import digested_inputs, spec_of
+from mlops_ray.pipeline.freeze import spec_of
 from mlops_ray.pipeline.last_records import last_stages
+from mlops_ray.pipeline.pin import digested_inputs
 from mlops_ray.pipeline.reasons import Reason, other_outputs, reasons_between
 from mlops_ray.pipeline.stage_cache import look_up
 
@@ -84,7 +85,7 @@ def make_plan(
         reuse: Which finished stages the run may take.
     """
     bundle = captured(root, resolved.loaded.config.code, workspace.store_root)
-    asked = spec_of(resolved, digested_inputs(resolved, digests), facts_of(bundle))
+    asked = spec_of(resolved, digested_inputs(resolved, digests, root), facts_of(bundle))
     spec = Spec.from_bytes(asked.to_bytes())  # As `begin` does.
     planner = _Planner(
         spec, bundle.files, workspace.store, digests, reuse, last_stages(workspace, spec)

@@ -6,6 +6,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from mlops_ray.errors import ManifestError
+from mlops_ray.features.compiled import CompiledTransform
+from mlops_ray.features.folds import NO_FOLDS, Folds
 from mlops_ray.features.matrix import MatrixPlan, gather, matrix_of_unit
 from mlops_ray.features.matrix_file import matrix_from_bytes
 from mlops_ray.features.state import FeatureState
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "LABELS_SCHEMA",
     "build_matrices",
+    "folds_of",
     "labels_from_bytes",
     "labels_of",
     "labels_to_bytes",
@@ -59,6 +62,14 @@ def state_of(context: Context) -> FeatureState:
     )
 
 
+def folds_of(context: Context) -> Folds:
+    """What decides a training row's fold, where a feature has folds."""
+    seed = context.spec.seeds.get("folds")
+    if seed is None:
+        return NO_FOLDS
+    return Folds(tuple(context.spec.data.key or context.schema), int(seed))
+
+
 def matrix_of(context: Context, part: SplitName) -> Matrix:
     """The matrix of train or valid."""
     return context.value(context.output(f"features.{part}"), matrix_from_bytes)
@@ -78,12 +89,14 @@ def build_matrices(
     data = context.spec.data
     plan = MatrixPlan(
         schema=context.schema,
-        state=state,
+        transform=CompiledTransform(state),
         split=context.split_rows,
         target=data.target,
         labels=labels or None,
         order_by=tuple(data.order_by),
         parts=parts,
+        folds=folds_of(context),
+        check=context.check,
     )
     unit_map = context.unit_map()
     payloads = unit_map(partial(matrix_of_unit, plan), context.units)

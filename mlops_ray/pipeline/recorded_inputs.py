@@ -10,8 +10,10 @@ from mlops_ray.errors import SourceError, Where
 from mlops_ray.storage import digest_file
 
 if TYPE_CHECKING:
+    from mlops_ray.data.place import Place
     from mlops_ray.manifest import InputFacts, Spec
     from mlops_ray.storage import ObjectStore
+    from mlops_ray.storage.s3_file import S3File
 
 __all__ = ["place_inputs"]
 
@@ -21,13 +23,13 @@ def place_inputs(
 ) -> dict[str, str]:
     """Where each input of a spec can be read, its bytes checked.
 
-    Copies in the store are copied on; supplied files are read where they lie.
+    Copies in the store are copied on, as are files in a bucket; others are read where they lie.
 
     Args:
         spec: Names the inputs by digest.
         source: Store of the run.
         target: Fresh store of the second execution.
-        data: File, folder or glob that holds what the store has no copy of.
+        data: File, folder, glob or ``s3://`` URL that holds what the store has no copy of.
 
     Returns:
         Name of an input -> its path.
@@ -39,7 +41,9 @@ def place_inputs(
     places: dict[str, str] = {}
     for item in spec.data.inputs:
         if item.name in supplied:
-            places[item.name] = str(_checked(item, supplied[item.name]))
+            place = supplied[item.name]
+            path = place if isinstance(place, Path) else _fetched(place, target)
+            places[item.name] = str(_checked(item, path))
         elif source.has(item.sha256):
             target.put_file(source.verified_path(item.sha256))
             places[item.name] = str(target.path(item.sha256))
@@ -49,7 +53,7 @@ def place_inputs(
     return places
 
 
-def _check_named(spec: Spec, supplied: dict[str, Path]) -> None:
+def _check_named(spec: Spec, supplied: dict[str, Place]) -> None:
     """A file that is no input would be passed over, and its owner think that it was checked."""
     names = {item.name for item in spec.data.inputs}
     if supplied and not names & supplied.keys():
@@ -61,10 +65,15 @@ def _check_named(spec: Spec, supplied: dict[str, Path]) -> None:
         )
 
 
-def _supplied(data: str | None) -> dict[str, Path]:
+def _supplied(data: str | None) -> dict[str, Place]:
     if data is None:
         return {}
     return {file.name: file.path for file in find_files(data, Path.cwd())}
+
+
+def _fetched(place: S3File, target: ObjectStore) -> Path:
+    pieces = place.pieces()
+    return target.path(target.put_written(lambda sink: sink.writelines(pieces)))
 
 
 def _checked(item: InputFacts, path: Path) -> Path:

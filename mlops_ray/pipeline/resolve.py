@@ -4,28 +4,39 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops_ray.config.declared_secrets import first_secret
 from mlops_ray.config.loader import nearest
-from mlops_ray.data.bundled import is_bundled
 from mlops_ray.data.contract import check_target_type
-from mlops_ray.data.source import find_files
+from mlops_ray.data.quarantine import shared_schema
+from mlops_ray.data.schema import schema_of
+from mlops_ray.data.source import InputFile, find_files
 from mlops_ray.data.unit import check_typed, read_schema
 from mlops_ray.errors import ColumnError, ConfigError, ConfigProblem, InvalidConfigError, Where
-from mlops_ray.features.plan import FeatureSpec, resolve_features
-from mlops_ray.pipeline.snapshot import Snapshot, snapshot_of
+from mlops_ray.features.declaration import step_problems
+from mlops_ray.features.plan import FeatureSpec, further_passes, resolve_features
+from mlops_ray.pipeline.contract_rules import check_rules, check_schema, plan_of
+from mlops_ray.pipeline.feature_functions import check_functions
+from mlops_ray.pipeline.snapshot import snapshot_of, source_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from pathlib import Path
 
     from mlops_ray.config.loader import LoadedConfig
-    from mlops_ray.data.schema import Schema
+    from mlops_ray.data.schema import LogicalType, Schema
     from mlops_ray.data.source import FoundFile
     from mlops_ray.storage import ObjectStore
 
-__all__ = ["Resolved", "check_parameters", "parameter_problems", "resolve"]
+__all__ = [
+    "Resolved",
+    "check_parameters",
+    "declared_casts",
+    "parameter_problems",
+    "resolve",
+    "step_problems",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,71 +45,109 @@ class Resolved:
 
     Attributes:
         loaded: The file.
-        files: Input files; empty for a bundled table.
-        snapshot: A bundled table, else None.
+        files: Input files; of a source without files its snapshot, whose digest is known.
+        source: Where the rows come from, as given.
+        has_files: Whether the source has files of its own.
         schema: Logical types of the columns that the run reads, in the order of the files.
         features: Inputs of the model in the order of the matrix.
     """
 
     loaded: LoadedConfig
     files: list[FoundFile]
-    snapshot: Snapshot | None
+    source: str
+    has_files: bool
     schema: Schema
     features: list[FeatureSpec]
-
-    @property
-    def _size_bytes(self) -> int:
-        snapshot = self.snapshot.size_bytes if self.snapshot else 0
-        return snapshot + sum(file.size_bytes for file in self.files)
 
     def to_json(self) -> dict[str, Any]:
         """The content of ``mlops-ray/check/v1``."""
         config = self.loaded.config
         return {
             "name": config.name,
-            "files": len(self.files) or 1,
-            "size_bytes": self._size_bytes,
+            "files": len(self.files),
+            "size_bytes": sum(file.size_bytes for file in self.files),
             "columns": len(self.schema),
-            "features": [spec.column for spec in self.features],
+            "features": [spec.name for spec in self.features],
+            "passes": 1 + further_passes(self.features),
             "target": config.data.target,
             "family": config.model.family,
             "trials": config.search.trials,
         }
 
 
-def resolve(loaded: LoadedConfig, root: Path, store: ObjectStore) -> Resolved:
+def resolve(
+    loaded: LoadedConfig,
+    root: Path,
+    store: ObjectStore,
+    data: object = None,
+    *,
+    keep: bool = False,
+) -> Resolved:
     """Find the files, read their schema, resolve the features.
 
     Args:
         loaded: The pipeline file.
         root: Project root; relative data paths start there.
-        store: May hold the snapshot of a bundled table; it is not written.
+        store: May hold the snapshot of a bundled table.
+        data: A table to be read instead of the declared source.
+        keep: Whether the snapshot of a source without files is put into the store; else the store
+            is not written.
 
     Raises:
+        InvalidConfigError: A rule of the contract cannot be used.
         SourceError: There are no files, or they cannot be read or disagree.
+        ContractError: No features can be made, since columns break the contract.
         ColumnError: A column is absent or has a type that its steps cannot take.
         ConfigError: The name of a file or a column seems to hold a secret.
+        ConfigError: The pipeline file names no source, and no table was given.
     """
-    source = loaded.config.data.source.path
-    if is_bundled(source):
-        snapshot = snapshot_of(source, store)
-        files, schema = [], snapshot.schema
-    else:
-        files, snapshot = find_files(loaded.config.data.source, root), None
-        schema = read_schema(files)
+    files, schema = _files_and_schema(loaded, root, store, data, keep=keep)
+    check_rules(loaded)
+    check_functions(loaded, root)
     special = _special_columns(loaded)
-    _check_present(loaded, special, schema)
     try:
+        _check_present(loaded, special, schema)
         check_target_type(schema, loaded.config.data)
         features = _features(loaded, schema, set(special.values()))
-    except ColumnError:
+    except (ColumnError, ConfigError):
+        check_schema(loaded, schema)  # What was declared of the columns says it better.
         # The type that does not fit may be no type at all: a column without a value.
-        check_typed(files, _used(loaded, schema))
+        if all(isinstance(file.path, Path) and file.path.is_file() for file in files):
+            check_typed(files, _used(loaded, schema))
         raise
-    used = {*special.values(), *(spec.column for spec in features)}
+    plan = plan_of(loaded.config.data)
+    ruled = [] if plan is None else plan.columns
+    used = {*special.values(), *(c for spec in features for c in spec.columns), *ruled}
     kept = {name: dtype for name, dtype in schema.items() if name in used}
     _check_recorded_names([file.name for file in files], kept)
-    return Resolved(loaded, files, snapshot, kept, features)
+    text = source_text(loaded.config.data.source, data)
+    has_files = not any(isinstance(file, InputFile) for file in files)
+    return Resolved(loaded, files, text, has_files, kept, features)
+
+
+def _files_and_schema(
+    loaded: LoadedConfig, root: Path, store: ObjectStore, data: object, *, keep: bool
+) -> tuple[list[FoundFile], Schema]:
+    config = loaded.config.data
+    casts = declared_casts(loaded)
+    snapshot = snapshot_of(config.source, data, store, keep=keep)
+    if snapshot is not None:
+        return [snapshot.file], schema_of([(snapshot.file.name, snapshot.schema)], casts)
+    if config.source is None:
+        raise ConfigError(
+            "the pipeline file names no source",
+            hint="add 'data.source', or give a table: Pipeline(config, data=table)",
+            where=_place(loaded, "data"),
+        )
+    files = find_files(config.source, root)
+    read = shared_schema if config.on_bad_file == "quarantine" else read_schema
+    return files, read(files, casts)
+
+
+def declared_casts(loaded: LoadedConfig) -> dict[str, LogicalType]:
+    """Columns whose type the pipeline file declares."""
+    columns = loaded.config.data.columns.items()
+    return {name: column.cast for name, column in columns if column.cast is not None}
 
 
 def _check_recorded_names(files: Iterable[str], columns: Iterable[str]) -> None:

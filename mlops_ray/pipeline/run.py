@@ -9,6 +9,8 @@ from mlops_ray.errors import ManifestError, NotFoundError, StoreError
 from mlops_ray.manifest import Envelope, GateFacts, Result, RunRecord, Spec, State, list_runs
 
 if TYPE_CHECKING:
+    from mlops_ray.data.contract_outcome import ContractOutcome
+    from mlops_ray.manifest import QuarantinedFile
     from mlops_ray.registry import ModelVersion
     from mlops_ray.storage import Workspace
 
@@ -32,6 +34,17 @@ class Run:
     spec: Spec
     result: Result | None
     version: ModelVersion | None = None
+
+    @property
+    def contract(self) -> ContractOutcome | None:
+        """What came of the data contract; None where none was declared or none was judged."""
+        found = [item.sha256 for item in self.envelope.objects if item.role == "contract"]
+        if not found:
+            return None
+        # Here, so that the other commands about runs need not load Arrow.
+        from mlops_ray.data.contract_outcome import ContractOutcome  # noqa: PLC0415
+
+        return ContractOutcome.from_bytes(self.record.workspace.store.get(found[0]))
 
     @property
     def run_id(self) -> str:
@@ -70,6 +83,11 @@ class Run:
         return self.result.gates if self.result else []
 
     @property
+    def quarantined_files(self) -> list[QuarantinedFile]:
+        """Input files that were left out because they could not be read."""
+        return self.result.data.quarantined if self.result else []
+
+    @property
     def model(self) -> dict[str, Any] | None:
         """Name, version and bundle of the registered model; None where nothing was registered."""
         if self.version is None:
@@ -102,6 +120,10 @@ class Run:
             "parent": self.envelope.parent,
             "metrics": self.metrics,
             "gates": [gate.model_dump(mode="json") for gate in self.gates],
+            "contract": self.contract.to_json() if self.contract else None,
+            "quarantined_files": [
+                f.model_dump(mode="json", exclude_none=True) for f in self.quarantined_files
+            ],
             "model": self.model,
             "stages": [
                 {

@@ -117,6 +117,8 @@ class UnfinishedRun:
             "parent": self.parent or None,
             "metrics": {},
             "gates": [],
+            "contract": None,
+            "quarantined_files": [],
             "model": None,
             "stages": [
                 {

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from mlops_ray.data.bundled import is_bundled
+from mlops_ray.data.listing import is_url
 from mlops_ray.errors import ConfigError, SourceError, Where
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def upload_folder(start: Path | None = None) -> Path | None:
     return None
 
 
-def check_outlives_upload(workspace: Workspace, source: str, root: Path) -> None:
+def check_outlives_upload(workspace: Workspace, source: str | None, root: Path) -> None:
     """Refuse a store, a registry or data inside the upload, before any work is done.
 
     Raises:
@@ -47,13 +48,13 @@ def check_outlives_upload(workspace: Workspace, source: str, root: Path) -> None
             "the registry lies in the job's upload and would be deleted with it",
             hint="set MLOPS_RAY_REGISTRY to an absolute path or a database URL",
         )
-    if "://" not in source and not is_bundled(source) and _lies_in(upload, root / source):
+    is_local = source is not None and not is_url(source) and not is_bundled(source)
+    if is_local and _lies_in(upload, root / str(source)):
         raise SourceError(
             "the data lie in the job's upload and would be deleted with it",
             repr(source),
             "a path that outlives the job",
-            "give data.source an absolute path that all nodes can read "
-            "(s3:// paths are refused until the store speaks S3)",
+            "give data.source an absolute path that all nodes can read, or an s3:// URL",
             Where(key="data.source"),
         )
 

@@ -109,13 +109,14 @@ def _members(
     if _STAR in item.names:
         yield from _submodules(files, base)
     yield from (f"{base}.{name}" for name in item.names if name != _STAR)
-    # `import a.b` binds `a`, so that any attribute of both may be used.
-    bound = [base, *(f"{base}.{name}" for name in item.names)]
-    for module in bound if item.names else _with_parents(base):
+    # `import a.b` binds `a`, so that any attribute of both may be used; `from a import b` only b's.
+    used = dict.fromkeys((f"{base}.{name}" for name in item.names), attributes)
+    used |= {base: frozenset(item.names)} if item.names else {}
+    for module, names in (used or dict.fromkeys(_with_parents(base), attributes)).items():
         path = _path_of(files, module)
         lazy = _source(files[path]).lazy if path else ()
         for name, target in lazy:
-            if name in (attributes | set(item.names)) or _STAR in item.names:
+            if name in names or _STAR in names:
                 home = _absolute(target, module)
                 yield from (*_with_parents(home), *(f"{home}.{part}" for part in target.names))
 

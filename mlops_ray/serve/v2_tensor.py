@@ -27,13 +27,22 @@ BINARY_HINT: Final = (
     "set_data_from_numpy(array, binary_data=False)"
 )
 # dtype of the signature -> datatype that the metadata names.
-DATATYPES: Final = {"float64": "FP64", "int64": "INT64", "bool": "BOOL", "string": "BYTES"}
+DATATYPES: Final = {
+    "float64": "FP64",
+    "int64": "INT64",
+    "bool": "BOOL",
+    "string": "BYTES",
+    "timestamp": "BYTES",  # In ISO 8601, as in JSON.
+    "date": "BYTES",
+}
 _INTEGERS: Final = tuple(f"{sign}INT{bits}" for sign in ("", "U") for bits in (8, 16, 32, 64))
 _ACCEPTED: Final[dict[str, tuple[str, ...]]] = {
     "float64": ("FP64", "FP32", "FP16", *_INTEGERS),
     "int64": _INTEGERS,
     "bool": ("BOOL",),
     "string": ("BYTES",),
+    "timestamp": ("BYTES",),
+    "date": ("BYTES",),
 }
 _ELEMENTS: Final[dict[str, tuple[frozenset[type], str]]] = {
     "FP": (frozenset({int, float}), "a number"),

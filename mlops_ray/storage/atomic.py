@@ -15,13 +15,20 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
-from mlops_ray.errors import StoreError
+from mlops_ray.errors import MlopsRayError, StoreError
 from mlops_ray.storage.fail_point import fail_point
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["TEMPORARY_PREFIX", "atomic_writer", "sweep_temporaries", "write_atomically"]
+__all__ = [
+    "TEMPORARY_PREFIX",
+    "atomic_writer",
+    "publish",
+    "sweep_temporaries",
+    "temporary_file",
+    "write_atomically",
+]
 
 TEMPORARY_PREFIX: Final = ".tmp-"
 _NAME: Final = re.compile(r"\.tmp-[0-9a-f]{16}")  # Nobody else's files are swept.
@@ -42,20 +49,51 @@ def atomic_writer(path: Path) -> Iterator[IO[bytes]]:
         with _temporary_in(path.parent) as stream:
             fail_point("atomic.created")
             yield stream
-            stream.flush()
-            fail_point("atomic.written")
-            os.fsync(stream.fileno())
-            fail_point("atomic.synced")
-            # Still open, hence still locked: no sweep can come between.
-            Path(stream.name).replace(path)
-        fail_point("atomic.renamed")
-        _fsync_folder(path.parent)
+            publish(stream, path)
     except OSError as error:
         raise StoreError(
             f"cannot write {path.name}",
             f"{error.strerror or error} in {path.parent}",
             hint="free disk space or choose another folder; nothing partial was left",
         ) from error
+
+
+@contextmanager
+def temporary_file(folder: Path) -> Iterator[IO[bytes]]:
+    """A file in a folder for as long as the block runs; swept later if its writer is killed.
+
+    Raises:
+        StoreError: The file system refuses.
+    """
+    try:
+        _make_folder(folder)
+        with _temporary_in(folder) as stream:
+            yield stream
+    except OSError as error:
+        if isinstance(error, MlopsRayError):
+            raise
+        raise StoreError(
+            "cannot write a temporary file",
+            f"{error.strerror or error} in {folder}",
+            hint="free disk space or choose another folder; nothing partial was left",
+        ) from error
+
+
+def publish(stream: IO[bytes], path: Path) -> None:
+    """Give a temporary file of the same file system its final name, once its bytes are on disk.
+
+    Raises:
+        OSError: The file system refuses.
+    """
+    stream.flush()
+    fail_point("atomic.written")
+    os.fsync(stream.fileno())
+    fail_point("atomic.synced")
+    _make_folder(path.parent)
+    # Still open, hence still locked: no sweep can come between.
+    Path(stream.name).replace(path)
+    fail_point("atomic.renamed")
+    _fsync_folder(path.parent)
 
 
 def write_atomically(path: Path, data: bytes) -> None:

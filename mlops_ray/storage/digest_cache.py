@@ -19,13 +19,15 @@ import sqlite3
 import threading
 import time
 from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from mlops_ray.storage.digest import digest, digest_file
 from mlops_ray.storage.fail_point import fail_point
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from mlops_ray.storage.s3_file import S3File
 
 __all__ = ["DigestCache"]
 
@@ -66,12 +68,17 @@ class DigestCache:
         self._connection: sqlite3.Connection | None = None
         self._owner = 0
 
-    def digest_file(self, path: Path) -> str:
+    def digest_file(self, path: Path | S3File) -> str:
         """Digest of a file's raw bytes, read only where the file may have changed.
+
+        A key of a bucket counts as unchanged while its size, time and ETag are as they were.
 
         Raises:
             OSError: The file cannot be read.
+            SourceError: The key of a bucket is gone, or not the one that was pinned.
         """
+        if not isinstance(path, Path):
+            return self._digest_key(path)
         before = _facts(path)
         known = self._recall(before)
         if known is not None:
@@ -81,6 +88,16 @@ class DigestCache:
         newest_ns = max(before.mtime_ns, before.ctime_ns)
         if newest_ns < started_ns - _RACY_NS and _facts(path) == before:
             self._remember(before, name)
+        return name
+
+    def _digest_key(self, file: S3File) -> str:
+        head = file.head()
+        place = f"{file.endpoint_override} {file}#{head.etag}"
+        facts = _Facts(place, head.size_bytes, int(head.modified_s * 1e9), 0, 0)
+        name = self._recall(facts)
+        if name is None:
+            name = replace(file, etag=head.etag).digest()
+            self._remember(facts, name)
         return name
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -18,7 +18,14 @@ from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
 from mlops_ray.errors import ConfigError
 
-__all__ = ["Encryption", "LocalLocation", "RemoteLocation", "parse_location"]
+__all__ = [
+    "Encryption",
+    "LocalLocation",
+    "RemoteLocation",
+    "S3Url",
+    "parse_location",
+    "split_s3_url",
+]
 
 Encryption = Literal["AES256", "aws:kms"]
 
@@ -97,6 +104,39 @@ class RemoteLocation:
         return hashlib.sha256(place.encode()).hexdigest()[:12]
 
 
+@dataclass(frozen=True, slots=True)
+class S3Url:
+    """The parts of an ``s3://`` URL; none of them is secret.
+
+    Attributes:
+        bucket: Name of the bucket.
+        path: What follows it, without a slash at its start.
+        options: What stands after the question mark.
+    """
+
+    bucket: str
+    path: str
+    options: dict[str, str]
+
+
+def split_s3_url(text: str, what: str) -> S3Url:
+    """The parts of an ``s3://`` URL.
+
+    Args:
+        text: The URL.
+        what: Whose URL it is, for messages that must not repeat it.
+
+    Raises:
+        ConfigError: It holds credentials, names no bucket or has an option that is not known.
+
+    Example:
+        >>> split_s3_url("s3://sales/2018/*.parquet?region=eu-central-1", "source").path
+        '2018/*.parquet'
+    """
+    parts = _split(text, what)
+    return S3Url(_bucket(parts, what), parts.path.lstrip("/"), _options(parts, what))
+
+
 def parse_location(text: str | Path) -> LocalLocation | RemoteLocation:
     """The location that a path or a URL names.
 
@@ -114,11 +154,11 @@ def parse_location(text: str | Path) -> LocalLocation | RemoteLocation:
         raise ConfigError(
             "a store cannot lie there", f"{scheme[1]}://", f"a folder, or {_FORM}", "see --store"
         )
-    parts = _split(str(text))
-    options = _options(parts)
+    found = split_s3_url(str(text), "store")
+    options = found.options
     return RemoteLocation(
-        bucket=_bucket(parts),
-        prefix=_prefix(parts.path),
+        bucket=found.bucket,
+        prefix=_prefix(found.path),
         region=options.get("region", ""),
         endpoint_override=options.get("endpoint_override", ""),
         sse=cast("Encryption | None", options.get("sse")),
@@ -126,22 +166,22 @@ def parse_location(text: str | Path) -> LocalLocation | RemoteLocation:
     )
 
 
-def _split(text: str) -> SplitResult:
+def _split(text: str, what: str) -> SplitResult:
     try:
         parts = urlsplit(text)
     except ValueError:
-        raise ConfigError("the store's URL cannot be read", wanted=_FORM) from None
+        raise ConfigError(f"the {what}'s URL cannot be read", wanted=_FORM) from None
     if "@" in parts.netloc:
-        raise ConfigError("the store's URL holds credentials before @", hint=_CREDENTIALS_HINT)
+        raise ConfigError(f"the {what}'s URL holds credentials before @", hint=_CREDENTIALS_HINT)
     if parts.fragment:
-        raise ConfigError("the store's URL has a part after #", wanted=_FORM)
+        raise ConfigError(f"the {what}'s URL has a part after #", wanted=_FORM)
     return parts
 
 
-def _bucket(parts: SplitResult) -> str:
+def _bucket(parts: SplitResult, what: str) -> str:
     if not _BUCKET.fullmatch(parts.netloc):
         raise ConfigError(
-            "the store's URL names no bucket",
+            f"the {what}'s URL names no bucket",
             wanted="3 to 63 lower-case letters, digits, dots and hyphens after s3://",
         )
     return parts.netloc
@@ -157,20 +197,20 @@ def _prefix(path: str) -> str:
     return prefix
 
 
-def _options(parts: SplitResult) -> dict[str, str]:
+def _options(parts: SplitResult, what: str) -> dict[str, str]:
     options: dict[str, str] = {}
     for key, value in parse_qsl(parts.query, keep_blank_values=True):
         if key != "kms_key_id" and _SECRET.search(key):
-            raise ConfigError("the store's URL holds credentials after ?", hint=_CREDENTIALS_HINT)
+            raise ConfigError(f"the {what}'s URL holds credentials after ?", hint=_CREDENTIALS_HINT)
         if key not in _PLAIN or key in options:
             raise ConfigError(
-                "the store's URL has an option that is unknown or twice there", wanted=_FORM
+                f"the {what}'s URL has an option that is unknown or twice there", wanted=_FORM
             )
         if not _PLAIN[key].fullmatch(value):
             raise ConfigError(
-                f"the store's URL has a value of {key} that cannot be used", wanted=_FORM
+                f"the {what}'s URL has a value of {key} that cannot be used", wanted=_FORM
             )
         options[key] = value
     if "kms_key_id" in options and options.get("sse") != "aws:kms":
-        raise ConfigError("the store's URL names kms_key_id without sse=aws:kms", wanted=_FORM)
+        raise ConfigError(f"the {what}'s URL names kms_key_id without sse=aws:kms", wanted=_FORM)
     return options

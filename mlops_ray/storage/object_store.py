@@ -18,12 +18,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 from mlops_ray.errors import DigestMismatchError, StoreError
-from mlops_ray.storage.atomic import TEMPORARY_PREFIX, atomic_writer, write_atomically
+from mlops_ray.storage.atomic import (
+    TEMPORARY_PREFIX,
+    atomic_writer,
+    publish,
+    temporary_file,
+    write_atomically,
+)
 from mlops_ray.storage.digest import digest, digest_file, hex_of
 from mlops_ray.storage.lease import Lease, lease_of_process
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from typing import IO
 
 __all__ = ["ObjectStore"]
 
@@ -151,6 +158,25 @@ class ObjectStore:
                         hint="run again once nobody writes to it",
                     )
                 os.fchmod(stream.fileno(), 0o444)
+        return name
+
+    def put_written(self, write: Callable[[IO[bytes]], object]) -> str:
+        """Store what `write` writes to the stream that it is given; returns the digest.
+
+        For what is made bit by bit, so that nobody knows its digest before.
+
+        Raises:
+            StoreError: The disk refuses.
+        """
+        with temporary_file(self.root / "objects") as stream:
+            write(stream)
+            stream.flush()
+            made = Path(stream.name)
+            name = digest_file(made)
+            self._note(name)
+            if not self._has_size(name, made.stat().st_size) or not self.is_whole(name):
+                os.fchmod(stream.fileno(), 0o444)
+                publish(stream, self.path(name))
         return name
 
     def get(self, name: str) -> bytes:

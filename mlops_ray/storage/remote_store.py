@@ -25,8 +25,9 @@ from mlops_ray.storage.object_store import ObjectStore
 from mlops_ray.storage.retry import TransientError, persistently
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+    from typing import IO
 
     from mlops_ray.storage.location import RemoteLocation
     from mlops_ray.storage.s3_client import Head
@@ -119,6 +120,12 @@ class RemoteStore(ObjectStore):
     def put_file(self, source: Path) -> str:
         """Store a copy of a file; returns its digest once the server shows it."""
         name = self._cache.put_file(source)
+        self._upload(name)
+        return name
+
+    def put_written(self, write: Callable[[IO[bytes]], object]) -> str:
+        """Store what `write` writes; returns its digest once the server shows it."""
+        name = self._cache.put_written(write)
         self._upload(name)
         return name
 

@@ -15,7 +15,7 @@ from pyarrow import fs
 
 from mlops_ray.storage.retry import TransientError, give_up_after_s
 
-__all__ = ["Head", "client", "has_bucket", "list_files", "look"]
+__all__ = ["Head", "client", "find_file", "has_bucket", "list_files", "look"]
 
 _CONNECT_TIMEOUT_S: Final = 5.0
 # A server that sends nothing for so long is given up; the SDK calls it a transfer below 1 byte/s.
@@ -77,6 +77,12 @@ def list_files(filesystem: fs.S3FileSystem, path: str) -> list[tuple[str, Head]]
     found = filesystem.get_file_info(fs.FileSelector(path, recursive=True, allow_not_found=True))
     files = [info for info in found if info.type == fs.FileType.File]
     return sorted((info.path, Head(info.size, info.mtime_ns / 1e9)) for info in files)
+
+
+def find_file(filesystem: fs.S3FileSystem, path: str) -> Head | None:
+    """Size and time of a path that is a file; None where there is none or it is a folder."""
+    info = filesystem.get_file_info(path)
+    return Head(info.size, info.mtime_ns / 1e9) if info.type == fs.FileType.File else None
 
 
 def has_bucket(filesystem: fs.S3FileSystem, bucket: str) -> bool:

@@ -12,6 +12,7 @@ from typer.main import get_command
 from mlops_ray.cli import exit_codes
 from mlops_ray.cli.main import app
 from mlops_ray.config.model import PipelineConfig
+from mlops_ray.features.steps import DECLARABLE, STEPS
 from mlops_ray.models.families import FAMILIES
 
 REPOSITORY = Path(__file__).parents[2]
@@ -67,6 +68,18 @@ def test_the_guide_names_each_parameter_with_its_default(family, name, default):
     (row,) = (line for line in GUIDE.splitlines() if line.startswith(f"| `{family}` |"))
 
     assert f"`{name}` [{default}]" in row
+
+
+@pytest.mark.parametrize("name", sorted(DECLARABLE))
+def test_the_guide_names_each_step_with_its_options_and_policies(name):
+    step = STEPS[name]
+    options, policies = (row for row in GUIDE.splitlines() if row.startswith(f"| `{name}` |"))
+
+    named = {field.alias or key for key, field in step.model_fields.items()} - {"step"}
+    assert {option for option in named if not re.search(rf"\b{option}\b", options)} == set()
+    told = [getattr(step.policies, f) for f in ("null", "unseen", "out_of_range", "empty")]
+    cells = ["" if text == "does not apply" else text for text in told]
+    assert policies == f"| `{name}` | {' | '.join(cells)} |"
 
 
 def test_the_readme_names_each_command():

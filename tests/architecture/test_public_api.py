@@ -13,6 +13,8 @@ PACKAGE = Path(mlops_ray.__file__).parent
 def test_the_public_names_are_these() -> None:
     assert mlops_ray.__all__ == [
         "ContainerImage",
+        "ContractError",
+        "Dataset",
         "Endpoint",
         "GateError",
         "MlopsRayError",
@@ -23,6 +25,7 @@ def test_the_public_names_are_these() -> None:
         "Registry",
         "Run",
         "exit_code",
+        "feature_function",
         "init_project",
         "relaunch",
         "terminal_progress",

@@ -22,7 +22,7 @@ HELP_LIMIT_S = 0.5
 ERROR_FIELDS = {"schema", "code", "message", "where", "got", "wanted", "hint"}
 COMMANDS = (
     "init check doctor run plan verify reproduce serve deploy undeploy status predict "
-    "runs models monitor store"
+    "runs data features models monitor store"
 )
 BIN = Path(sys.executable).parent
 SPEC_ID = "sha256:" + "5" * 64
@@ -40,6 +40,7 @@ SUCCESSES = {
     "runs import exported.tar": ("import", {"run_id", "objects", "was_there", "healed"}),
     "runs sign latest --key key.pem": ("sign", {"run_id", "key_id"}),
     "plan pipeline.yaml": ("plan", {"spec_id", "stages"}),
+    "data snapshot pipeline.yaml": ("snapshot", {"name", "source", "snapshot", "inputs"}),
     "verify latest": ("verify", {"ok", "objects", "problems", "signatures"}),
     "verify exported.tar": ("verify", {"ok", "objects", "problems", "signatures"}),
     "runs show latest --store interrupted": ("run", {"run_id", "state", "stages", "way_on", "log"}),
@@ -284,7 +285,7 @@ def test_without_json_a_failure_leaves_stdout_empty(prepared):
     assert done.stderr.startswith("error: there is no run 'none': got 1 runs in ")
 
 
-@pytest.mark.parametrize("command", ["", "runs", "models", "monitor"])
+@pytest.mark.parametrize("command", ["", "runs", "data", "models", "monitor"])
 def test_a_group_without_a_command_shows_its_help(prepared, command):
     done = prepared.mlops_ray(*command.split())
 

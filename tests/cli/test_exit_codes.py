@@ -9,7 +9,7 @@ from mlops_ray.cli.exit_codes import exit_code
 # design.md, section 7.
 CODES = {
     2: [errors.ConfigError, errors.InvalidConfigError, errors.ResourceError],
-    3: [errors.GateError, errors.SearchError],
+    3: [errors.GateError, errors.SearchError, errors.ContractError],
     4: [errors.DigestMismatchError],
     5: [errors.ConflictError, errors.PortInUseError],
     6: [errors.NotFoundError],

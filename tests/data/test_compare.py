@@ -1,10 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pytest
 from scipy.stats import chi2_contingency, norm
 
 from mlops_ray.data.compare import compare_profiles, population_stability_index
-from mlops_ray.data.measure import measure_column
+from mlops_ray.data.profile import Profile
 from mlops_ray.errors import ColumnError
 
 RNG = np.random.default_rng(4)
@@ -12,7 +14,7 @@ RNG = np.random.default_rng(4)
 
 def profile(values, dtype="float"):
     column = pa.array(values, from_pandas=True)
-    return measure_column(column, dtype, [np.arange(len(column))])[0]
+    return Profile.of(pa.table({"x": column}), {"x": dtype}).columns["x"]
 
 
 def test_a_column_does_not_drift_from_itself():
@@ -94,7 +96,7 @@ def test_null_shares_are_reported():
         (profile([1.0]), profile([]), "1 reference and 0 live"),
         (profile([1.0]), profile(["a"], "string"), "NumberProfile and CategoryProfile"),
         (
-            profile([str(at) for at in range(10_001)], "string"),
+            profile([str(at) for at in range(2**17 + 1)], "string"),
             profile(["a"], "string"),
             "too many",
         ),
@@ -175,3 +177,18 @@ def test_the_divergence_of_unresolved_normals_is_near_its_closed_form():
     before, after = (profile(RNG.normal(mean, 0.5, n)) for mean in (1002, 1002.25))
 
     assert compare_profiles(before, after).psi == pytest.approx((0.25 / 0.5) ** 2, rel=0.05)
+
+
+def test_values_that_a_side_does_not_list_share_one_bin():
+    reference = profile(["a"] * 60 + ["b"] * 25 + ["c"] * 10 + ["d"] * 5, "string")
+    live = profile(["a"] * 40 + ["c"] * 30 + ["d"] * 10 + ["e"] * 20, "string")
+    short = replace(reference, counts=reference.counts.commonest(2))
+    live_short = replace(live, counts=live.counts.commonest(2))
+
+    for one, other, table in (
+        (short, live, [[60, 25, 15], [40, 0, 60]]),
+        (reference, live_short, [[60, 10, 30], [40, 30, 30]]),
+        (short, live_short, [[60, 40], [40, 60]]),
+    ):
+        wanted = chi2_contingency(table, correction=False)
+        assert compare_profiles(one, other).statistic == pytest.approx(wanted.statistic)

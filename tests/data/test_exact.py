@@ -56,6 +56,14 @@ def test_json_round_trip_and_constant():
     assert np.isnan([ExactSum().mean, ExactSum().variance]).all()
 
 
+def test_counted_values_are_those_that_stand_so_often():
+    rng = np.random.default_rng(3)
+    values, counts = rng.lognormal(0, 20, 500) * rng.choice([-1, 1], 500), rng.integers(1, 40, 500)
+
+    assert ExactSum.of_counts(values, counts) == ExactSum.of(np.repeat(values, counts))
+    assert ExactSum.of_counts(values[:0], counts[:0]) == ExactSum()
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, -(2.0**500)])
 def test_what_cannot_be_summed_is_refused(value):
     with pytest.raises(ColumnError):

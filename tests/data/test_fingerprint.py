@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 
@@ -41,3 +43,13 @@ def test_an_ordered_digest_sees_the_order():
 
     assert digest_ordered(hashes) == digest_ordered(np.asfortranarray(hashes))
     assert digest_ordered(hashes) != digest_ordered(hashes[:, ::-1])
+
+
+def test_the_fingerprint_of_the_page_holds():
+    schema = {"x": "integer", "s": "string"}
+    table = pa.table({"x": [1, None], "s": ["a", "b"]})
+
+    found = RowTally.of(hash_rows(table, schema, ["x", "s"])).fingerprint(schema)
+
+    page = Path(__file__).parents[2] / "docs" / "fingerprint.md"
+    assert f"`{found}`" in page.read_text(encoding="utf-8")

@@ -21,7 +21,7 @@ def test_a_bucket_holds_values_within_one_part_in_32_of_its_bound():
 def test_parts_add_up_to_the_whole():
     parts = [Histogram.of(part) for part in np.array_split(VALUES, 3)]
 
-    assert parts[2] + parts[0] + parts[1] == Histogram.of(VALUES)
+    assert parts[2] + parts[0] + parts[1] == Histogram.merged(parts) == Histogram.of(VALUES)
     assert Histogram.of(VALUES).n == 5000
 
 
@@ -36,5 +36,13 @@ def test_small_whole_numbers_are_exact_and_json_round_trips():
     histogram = Histogram.of(np.arange(64.0))
 
     assert bucket_lower_bounds(list(histogram.buckets)).tolist() == list(range(64))
-    assert Histogram.from_json(histogram.to_json()) == histogram
+    for some in (histogram, Histogram.of(VALUES), Histogram()):
+        assert Histogram.from_json(some.to_json()) == some
     assert np.isnan(Histogram().quantile(0.5))
+
+
+def test_counted_values_are_those_that_stand_so_often():
+    counts = np.random.default_rng(2).integers(1, 9, VALUES.size)
+
+    assert Histogram.of_counts(VALUES, counts) == Histogram.of(np.repeat(VALUES, counts))
+    assert Histogram.of_counts(VALUES[:0], counts[:0]) == Histogram()

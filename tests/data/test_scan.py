@@ -3,7 +3,7 @@ import pyarrow as pa
 import pytest
 
 from mlops_ray.config.model import SplitConfig
-from mlops_ray.data.scan import ALL, ScanPlan, scan
+from mlops_ray.data.scan import ALL, Scan, ScanPlan, scan
 from mlops_ray.data.source import find_files
 from mlops_ray.data.split import SplitRows
 from mlops_ray.data.unit import list_units, read_schema
@@ -91,3 +91,29 @@ def test_the_census_scans_whole(census):
 
     assert found.n_rows == 277_677
     assert not any(column.n_null for column in found.profiles[ALL].columns.values())
+
+
+def test_a_scan_comes_back_whole_from_its_bytes(write_parquet):
+    found = scanned(write_parquet("one.parquet", TABLE))
+
+    read = Scan.from_bytes(found.to_bytes())
+
+    assert read == found
+    assert read.to_bytes() == found.to_bytes()
+
+
+def test_a_hundred_thousand_categories_are_counted_however_the_rows_are_cut(write_parquet):
+    codes = np.r_[np.arange(100_000), RNG.integers(0, 100_000, 20_000)]
+    texts = pa.array([f"{code:x}" for code in RNG.permutation(codes)])
+    table = pa.table({"k": np.arange(len(texts)), "s": texts})
+
+    one = scanned(write_parquet("one.parquet", table), split=None)
+    parts = [write_parquet(f"{at}.parquet", table.slice(at * 50_000, 50_000)) for at in range(3)]
+    other = scanned(*parts, split=None)
+    parts = [write_parquet(f"m{at}.parquet", table.slice(at * 3_000, 3_000)) for at in range(40)]
+    many = scanned(*parts, split=None)
+
+    counts = one.profiles[ALL].columns["s"].counts
+    assert (counts.n_distinct, int(counts.rows.sum())) == (100_000, 120_000)
+    assert other.to_bytes() == one.to_bytes()
+    assert many.to_bytes() == one.to_bytes()  # Combined on the way.

@@ -41,7 +41,8 @@ from mlops_ray.pipeline.stage_cache import pointer_key
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-OTHERS = ("collect.",)  # Passed by `store gc`, and stopped at in tests/storage/test_collect.py.
+# Passed by `store gc` and `features build`, and stopped at in tests of their own.
+OTHERS = ("collect.", "features.")
 
 
 class Point(NamedTuple):

@@ -1,11 +1,12 @@
 import math
+import pickle
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from mlops_ray.errors import ColumnError, RecordError
-from mlops_ray.features import CompiledTransform, FeatureState, NumberInput
+from mlops_ray.features import CompiledTransform, FeatureState, number_feature
 
 TYPES = {"f": pa.float64(), "s": pa.string(), "i": pa.int64(), "n": pa.int64(), "b": pa.bool_(),
          "t": pa.bool_()}  # fmt: skip
@@ -53,6 +54,16 @@ def test_a_row_has_the_same_bits_in_any_company(state, records, n_others):
         assert bits(transform.from_table(table_of([*others, record]))[-1:]) == bits(alone)
 
 
+def test_in_another_process_it_is_compiled_from_its_state_and_gives_the_same_bits(state, records):
+    transform = CompiledTransform(state, accepts_missing=False)
+
+    there = pickle.loads(pickle.dumps(transform))
+
+    assert (there.state, there.accepts_missing) == (state, False)
+    table = table_of(records).slice(0, 1)
+    assert bits(there.from_table(table)) == bits(transform.from_table(table))
+
+
 def test_encodings_of_a_table_do_not_show(state, records):
     transform = CompiledTransform(state)
     table = table_of(records)
@@ -84,7 +95,7 @@ def test_missing_values_are_refused_where_the_model_takes_none(state, records):
 
 @pytest.mark.parametrize("value", [1e39, -1e300])
 def test_what_float32_cannot_hold_is_refused(value):
-    transform = CompiledTransform(FeatureState((NumberInput("x", "float", None, None, None),)))
+    transform = CompiledTransform(FeatureState((number_feature("x", "float", None, None, None),)))
 
     with pytest.raises(RecordError, match="x: record 1: a value is infinite or too large"):
         transform.from_records([{"x": 1.0}, {"x": value}])

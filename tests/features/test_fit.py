@@ -20,6 +20,11 @@ def fitted(column, dtype, *steps):
     return fit_features(resolve_features([group], schema, set()), Profile.of(table, schema)), table
 
 
+def fitted_of(state):
+    """What was fitted for each step of the one feature."""
+    return [step.fitted[0] for step in state.features[0].steps]
+
+
 def test_impute_and_standardize_are_scikit_learns():
     values = RNG.lognormal(2, 1, 999)
     values[::7] = np.nan
@@ -29,10 +34,10 @@ def test_impute_and_standardize_are_scikit_learns():
     )
 
     reference = make_pipeline(SimpleImputer(), StandardScaler()).fit(values[:, np.newaxis])
-    (number,) = state.inputs
-    assert number.fill == pytest.approx(reference[0].statistics_[0], rel=1e-14)
-    assert number.offset == pytest.approx(reference[1].mean_[0], rel=1e-14)
-    assert number.scale == pytest.approx(reference[1].scale_[0], rel=1e-14)
+    fill, scaling = fitted_of(state)
+    assert fill["fill"] == pytest.approx(reference[0].statistics_[0], rel=1e-14)
+    assert scaling["offset"] == pytest.approx(reference[1].mean_[0], rel=1e-14)
+    assert scaling["scale"] == pytest.approx(reference[1].scale_[0], rel=1e-14)
     wanted = reference.transform(values[:, np.newaxis])
     np.testing.assert_allclose(CompiledTransform(state).from_table(table), wanted, rtol=1e-6)
 
@@ -40,13 +45,14 @@ def test_impute_and_standardize_are_scikit_learns():
 def test_a_constant_fill_counts_in_the_mean():
     state, _ = fitted(pa.array([1.0, None]), "float", {"impute": {"value": 3.0}}, "standardize")
 
-    assert (state.inputs[0].fill, state.inputs[0].offset, state.inputs[0].scale) == (3.0, 2.0, 1.0)
+    fill, scaling = fitted_of(state)
+    assert (fill["fill"], scaling["offset"], scaling["scale"]) == (3.0, 2.0, 1.0)
 
 
 def test_without_impute_missing_values_stay_and_do_not_count():
     state, table = fitted(pa.array([1.0, None, 3.0]), "float", "standardize")
 
-    assert (state.inputs[0].fill, state.inputs[0].offset) == (None, 2.0)
+    assert [scaling["offset"] for scaling in fitted_of(state)] == [2.0]
     assert np.isnan(CompiledTransform(state).from_table(table)).tolist() == [
         [False],
         [True],
@@ -57,14 +63,15 @@ def test_without_impute_missing_values_stay_and_do_not_count():
 def test_a_constant_column_gets_scale_one():
     state, _ = fitted(pa.array([0.1] * 10), "float", "standardize")
 
-    assert (state.inputs[0].offset, state.inputs[0].scale) == (0.1, 1.0)
+    assert fitted_of(state) == [{"offset": 0.1, "scale": 1.0}]
 
 
 def test_booleans_have_mean_and_deviation():
     state, _ = fitted(pa.array([True, True, False, None]), "boolean", "standardize")
 
-    assert state.inputs[0].offset == 2 / 3
-    assert state.inputs[0].scale == pytest.approx(np.std([1, 1, 0]))
+    (scaling,) = fitted_of(state)
+    assert scaling["offset"] == 2 / 3
+    assert scaling["scale"] == pytest.approx(np.std([1, 1, 0]))
 
 
 def test_one_hot_is_scikit_learns_with_unknown_values_all_zero():
@@ -85,7 +92,7 @@ def test_the_commonest_categories_are_kept_and_ties_go_to_the_smaller():
 
     state, _ = fitted(values, "integer", {"one_hot": {"max_categories": 2}})
 
-    assert state.inputs[0].categories == (1, 3)
+    assert fitted_of(state)[0]["categories"] == [1, 3]
 
 
 @pytest.mark.parametrize(

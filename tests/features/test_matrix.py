@@ -8,7 +8,8 @@ from mlops_ray.data.source import FoundFile
 from mlops_ray.data.split import SplitRows
 from mlops_ray.data.unit import list_units, read_schema
 from mlops_ray.errors import ColumnError, DataError
-from mlops_ray.features import CategoryInput, FeatureState, NumberInput
+from mlops_ray.features import FeatureState, number_feature, one_hot_feature
+from mlops_ray.features.compiled import CompiledTransform
 from mlops_ray.features.matrix import MatrixPlan, gather, join, matrix_of_unit
 
 RNG = np.random.default_rng(6)
@@ -23,8 +24,8 @@ TABLE = pa.table(
 )
 STATE = FeatureState(
     (
-        NumberInput("x", "float", None, None, None),
-        CategoryInput("s", "string", ("a", "b")),
+        number_feature("x", "float", None, None, None),
+        one_hot_feature("s", "string", ("a", "b")),
     )
 )
 SPLIT = SplitRows(
@@ -43,8 +44,9 @@ def gathered(tmp_path):
             path.write_bytes(parquet_bytes(table))
             files.append(FoundFile(path.name, path, "parquet", 0))
         settings = {
-            "schema": read_schema(files), "state": STATE, "split": SPLIT, "target": "y",
-            "labels": ("no", "yes"), "order_by": ("k",), "parts": ("train", "valid", "test"),
+            "schema": read_schema(files), "transform": CompiledTransform(STATE), "split": SPLIT,
+            "target": "y", "labels": ("no", "yes"), "order_by": ("k",),
+            "parts": ("train", "valid", "test"),
         }  # fmt: skip
         plan = MatrixPlan(**{**settings, **changes})
         return gather(plan, [matrix_of_unit(plan, unit) for unit in list_units(files)])

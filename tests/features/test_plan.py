@@ -60,10 +60,14 @@ def test_a_column_that_cannot_be_taken_says_why_and_where(columns, message):
         ("s", []),
         ("s", ["standardize"]),
         ("s", [{"impute": "mean"}, {"one_hot": {}}]),
+        ("s", [{"rare": 2}]),
+        ("s", ["one_hot", "standardize"]),
         ("mean a", [{"one_hot": {}}]),
-        ("mean a", ["standardize", {"impute": "mean"}]),
-        ("mean a", ["standardize", "standardize"]),
+        ("mean a", [{"impute": {"value": "x"}}]),
+        ("n", [{"date_parts": ["year"]}]),
         ("day", []),
+        ("day", ["standardize"]),
+        ("s", [{"interactions": 2}]),
     ],
 )
 def test_steps_that_do_not_fit_the_type_say_which_would(column, steps):

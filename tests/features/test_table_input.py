@@ -2,12 +2,12 @@ import pyarrow as pa
 import pytest
 
 from mlops_ray.errors import ColumnError
-from mlops_ray.features import CategoryInput, CompiledTransform, FeatureState, NumberInput
+from mlops_ray.features import CompiledTransform, FeatureState, number_feature, one_hot_feature
 
-NUMBER = CompiledTransform(FeatureState((NumberInput("x", "integer", None, None, None),)))
-CODES = CompiledTransform(FeatureState((CategoryInput("x", "integer", (-1, 3, 2**60)),)))
-FLAG = CompiledTransform(FeatureState((NumberInput("x", "boolean", None, None, None),)))
-TEXT = CompiledTransform(FeatureState((CategoryInput("x", "string", ("a",)),)))
+NUMBER = CompiledTransform(FeatureState((number_feature("x", "integer", None, None, None),)))
+CODES = CompiledTransform(FeatureState((one_hot_feature("x", "integer", (-1, 3, 2**60)),)))
+FLAG = CompiledTransform(FeatureState((number_feature("x", "boolean", None, None, None),)))
+TEXT = CompiledTransform(FeatureState((one_hot_feature("x", "string", ("a",)),)))
 
 
 @pytest.mark.parametrize(

@@ -318,21 +318,21 @@ def test_a_module_of_the_project_that_no_stage_imports_is_named_by_diff_alone(co
 
 
 def test_one_file_of_the_engine_runs_the_stages_that_import_it(own_engine):
-    file = own_engine.folder / "mlops_ray" / "features" / "kernels.py"
+    file = own_engine.folder / "mlops_ray" / "features" / "program.py"
     file.write_text(file.read_text() + "\n# A comment.\n")
 
     planned = own_engine.plan()
     run, computed = own_engine.run_elsewhere()
 
-    assert planned.own == {("code", "mlops_ray/features/kernels.py")}
-    assert ("code", "mlops_ray/features/kernels.py") in planned.because["features"]
+    assert planned.own == {("code", "mlops_ray/features/program.py")}
+    assert ("code", "mlops_ray/features/program.py") in planned.because["features"]
     assert not {"ingest", "split", "profile"} & set(planned.because)
     assert run["spec_id"] == planned.spec_id
     assert computed <= set(planned.because)
     assert "features" in computed
     differs = own_engine.differs(run["run_id"])
     assert {m: set(what) for m, what in differs.items()} == {
-        "code": {"mlops_ray/features/kernels.py"}
+        "code": {"mlops_ray/features/program.py"}
     }
     assert own_engine.records.verify(run["run_id"]).is_ok
 

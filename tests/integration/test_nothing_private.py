@@ -28,7 +28,7 @@ def _documents(case):
             yield fact.role, store.get(fact.sha256).decode()
         except UnicodeDecodeError:
             # The estimator's own format, and raw numbers.
-            assert fact.role.startswith(("bundle model", "matrix "))
+            assert fact.role.startswith(("bundle model", "matrix ", "scan"))
 
 
 def test_spec_result_and_all_they_name_hold_no_circumstance(case):

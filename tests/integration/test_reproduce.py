@@ -48,10 +48,13 @@ PLANTED = """
         return {n: value * (1 - float(plant.partition("=")[2])) for n, value in scores.items()}
     return scores
 """
-ANSWERS = "    return [fn(unit) for unit in units]\n"
+ANSWERS = """
+        add_answer(answers, fn(unit), combine)
+    return answers
+"""
 DISORDERED = """
+        add_answer(answers, fn(unit), combine)
     import os
-    answers = [fn(unit) for unit in units]
     return answers[::-1] if os.environ.get("PLANT") == "order" else answers
 """
 
@@ -278,10 +281,10 @@ def _content(folder: Path) -> dict[str, bytes]:
 
 def test_two_at_once_do_not_meet_and_what_a_signal_ends_leaves_nothing(place):
     temporary = Path(tempfile.mkdtemp(prefix="mr", dir="/tmp"))  # Short, for Ray.
+    ended = place.start(*REPRODUCE[:-1], TMPDIR=str(temporary))
+    other = place.start(*REPRODUCE, TMPDIR=str(temporary), PLANT="order")
     try:
-        ended = place.start(*REPRODUCE[:-1], TMPDIR=str(temporary))
-        other = place.start(*REPRODUCE, TMPDIR=str(temporary), PLANT="order")
-        _until(lambda: len(list(temporary.glob("mlops-ray-*/session_*"))) == 2)
+        _until_both_have_a_cluster(temporary, ended, other)
         ended.send_signal(signal.SIGTERM)
         _, err = ended.communicate(timeout=_TIMEOUT_S)
         out, _ = other.communicate(timeout=_TIMEOUT_S)
@@ -295,11 +298,16 @@ def test_two_at_once_do_not_meet_and_what_a_signal_ends_leaves_nothing(place):
         assert found["first_difference"]["output"] == "train"
         assert list(temporary.iterdir()) == []
     finally:
+        for process in (ended, other):
+            process.kill()  # Of one that has ended this is nothing.
+            process.wait()
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _until(condition) -> None:
+def _until_both_have_a_cluster(temporary: Path, *processes: subprocess.Popen[str]) -> None:
     end = time.monotonic() + _TIMEOUT_S
-    while not condition():
-        assert time.monotonic() < end
+    while len(list(temporary.glob("mlops-ray-*/session_*"))) < len(processes):
+        for process in processes:
+            assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end, [str(path) for path in temporary.rglob("session_*")]
         time.sleep(0.1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import ChainMap
 
 import numpy as np
 import pyarrow as pa
@@ -68,7 +69,10 @@ def test_nulls_are_filled_and_numbers_scaled_by_the_training_rows(case, tables):
     filled = np.where(np.isnan(age), np.nanmean(age), age)
 
     state = _document(case, case.outputs("features")["state"])
-    fitted = {item["column"]: item for item in state["inputs"]}
+    fitted = {
+        feature["columns"][0]: ChainMap(*(step["fitted"][0] for step in feature["steps"]))
+        for feature in state["features"]
+    }
 
     assert np.isnan(age).sum() > 5
     assert fitted["age"]["fill"] == pytest.approx(np.nanmean(age), rel=1e-14)

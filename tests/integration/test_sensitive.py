@@ -111,9 +111,9 @@ def _on_one_cpu(bench) -> dict:
     return found
 
 
-def _backwards(fn, units):
+def _backwards(fn, units, combine=None):
     """A map that forgets the order of its units, as if the last one ended first."""
-    return map_in_process(fn, units)[::-1]
+    return map_in_process(fn, units, combine)[::-1]
 
 
 def _as_they_end(collected):

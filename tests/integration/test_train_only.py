@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from mlops_ray.data.profile import Profile
 from mlops_ray.data.scan import scan
 from mlops_ray.pipeline.stages import ingest
 
@@ -60,7 +61,7 @@ def test_one_changed_validation_row_changes_trials_but_no_statistics(binary, ben
 def _leaky(units, plan, unit_map):
     """A pass whose training statistics have seen the test rows."""
     found = scan(units, plan, unit_map)
-    seen = found.profiles["train"].merge(found.profiles["test"])
+    seen = Profile.merged([found.profiles["train"], found.profiles["test"]])
     return replace(found, profiles={**found.profiles, "train": seen})
 
 

@@ -342,3 +342,28 @@ def test_a_difference_can_be_said_in_json() -> None:
     assert json.loads(json.dumps(content)) == content
     assert content["a"]["state"] == "sealed"
     assert content["differs"]["environment"] == {"packages.xgboost": {"a": "3.2.0", "b": "3.3.0"}}
+
+
+def declare_contract(run: Recorded) -> None:
+    run.spec["data"]["contract"] = {"columns": {"a": {"range": {"max": 5}}}}
+
+
+def lose_rows(run: Recorded) -> None:
+    run.result["contract"] = {
+        "verdict": "WARN",
+        "outcome": OTHER,
+        "set_aside": {"train": 3},
+        "quarantined": [{"rule": "columns.a.range", "counts": {"train": 3}}],
+    }
+
+
+def test_another_contract_is_another_declaration_and_rows_set_aside_are_of_the_data() -> None:
+    declared, lost = difference(declare_contract), difference(lose_rows)
+
+    assert asked(declared) == {
+        "config": {
+            "data.contract.columns.a.range.max",
+            "data.contract.columns.a.range.on_violation",
+        }
+    }
+    assert asked(lost) == {"data": {"set_aside.train"}}

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from mlops_ray.features import CategoryInput, CompiledTransform, FeatureState, NumberInput
+from mlops_ray.features import CompiledTransform, FeatureState, number_feature, one_hot_feature
 from mlops_ray.models.families import family_named
 from mlops_ray.models.golden import records_of
 from mlops_ray.models.packing import pack_bundle, signature_of
@@ -79,10 +79,10 @@ def people_state():
     """Feature state of `people`."""
     return FeatureState(
         (
-            NumberInput("age", "float", fill=40.5, offset=40.5, scale=12.25),
-            CategoryInput("city", "string", ("Bern", "Zürich")),
-            NumberInput("rooms", "integer", fill=None, offset=None, scale=None),
-            NumberInput("owner", "boolean", fill=None, offset=None, scale=None),
+            number_feature("age", "float", fill=40.5, offset=40.5, scale=12.25),
+            one_hot_feature("city", "string", ("Bern", "Zürich")),
+            number_feature("rooms", "integer", fill=None, offset=None, scale=None),
+            number_feature("owner", "boolean", fill=None, offset=None, scale=None),
         )
     )
 

@@ -26,7 +26,7 @@ def objects(tmp_path) -> ObjectList:
 
 def circumstances(root: Path, source: str = "sklearn:breast_cancer") -> Circumstances:
     loaded = load_config(CONFIG, overrides=[f"data.source={source}"])
-    return Circumstances("20260101t000000-000000", loaded, root)
+    return Circumstances("20260101t000000-000000", loaded, root, source)
 
 
 def sealed(found: Circumstances, objects: ObjectList) -> Envelope:

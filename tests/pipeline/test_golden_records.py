@@ -45,7 +45,7 @@ def make(table, groups, family="xgboost"):
     state, estimator = fit_features(specs, profile), family_named(family)
     signature = signature_of(state, estimator, "regression", ())
     transform = CompiledTransform(state, accepts_missing=estimator.accepts_missing)
-    return golden_records(signature, profile), transform
+    return golden_records(signature, profile, transform), transform
 
 
 def test_every_record_fits_the_model(people):

@@ -15,8 +15,9 @@ from mlops_ray.manifest.run_record import RunRecord
 from mlops_ray.pipeline.capture import captured, facts_of
 from mlops_ray.pipeline.declared import STAGE_NAMES, STAGES
 from mlops_ray.pipeline.engine import declared_members
-from mlops_ray.pipeline.freeze import digested_inputs, spec_of
+from mlops_ray.pipeline.freeze import spec_of
 from mlops_ray.pipeline.last_records import LastStage, last_stages
+from mlops_ray.pipeline.pin import digested_inputs
 from mlops_ray.pipeline.pipeline import Pipeline
 from mlops_ray.pipeline.stage_cache import keep, pointer_key, record_facts
 from mlops_ray.storage import DigestCache
@@ -63,7 +64,7 @@ def _pretend(pipeline: Pipeline, envelope) -> dict[str, StageRecord]:
     workspace, root = pipeline.records.workspace, pipeline.records.root
     resolved, digests = pipeline._resolved(), DigestCache(workspace.store_root / "digests.db")
     bundle = captured(root, resolved.loaded.config.code, workspace.store_root)
-    asked = spec_of(resolved, digested_inputs(resolved, digests), facts_of(bundle))
+    asked = spec_of(resolved, digested_inputs(resolved, digests, root), facts_of(bundle))
     spec, store = Spec.from_bytes(asked.to_bytes()), workspace.store
     done, records = {}, {}
     for stage in STAGES:

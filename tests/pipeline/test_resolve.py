@@ -56,7 +56,7 @@ def test_files_schema_and_features_are_found(resolved):
         ("area", "number"),
         ("city", "category"),
     ]
-    assert found.snapshot is None
+    assert found.has_files
     assert found.to_json()["target"] == "price"
 
 
@@ -73,11 +73,15 @@ def test_a_bundled_table_becomes_a_snapshot_of_equal_bytes(tmp_path):
 
     loaded, store = load_config(tmp_path / "p.yaml"), ObjectStore(tmp_path / "store")
 
-    found = [resolve(loaded, tmp_path, store) for _ in range(2)]
+    looked = resolve(loaded, tmp_path, store)
+    assert not store.has(looked.files[0].sha256)
 
-    assert [r.files for r in found] == [[], []]
-    assert found[0].snapshot == found[1].snapshot
-    assert pq.read_table(io.BytesIO(found[0].snapshot.to_bytes())).num_rows == 442
+    kept = [resolve(loaded, tmp_path, store, keep=True) for _ in range(2)]
+
+    assert [r.files for r in kept] == [looked.files, looked.files]
+    assert not kept[0].has_files
+    data = store.get(looked.files[0].sha256)
+    assert pq.read_table(io.BytesIO(data)).num_rows == 442
 
 
 @pytest.mark.parametrize(

@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
-from mlops_ray.config.feature_steps import FeatureGroup
+from mlops_ray.config.feature_steps import StepDeclaration
 from mlops_ray.data.contract import class_labels
 from mlops_ray.data.scan import Scan
+from mlops_ray.features.declaration import read_step
 from mlops_ray.features.fit import fit_features
 from mlops_ray.features.matrix_file import matrix_to_bytes
 from mlops_ray.features.plan import FeatureSpec
+from mlops_ray.features.refine import RefinePlan, refine, refine_unit
 from mlops_ray.manifest import canonical_bytes
 from mlops_ray.pipeline.context import Finished
-from mlops_ray.pipeline.prepared import build_matrices, labels_to_bytes
+from mlops_ray.pipeline.prepared import build_matrices, folds_of, labels_to_bytes
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mlops_ray.data.counts import Value
+    from mlops_ray.features.state import FeatureState
+    from mlops_ray.features.wanted import Answer, Wanted
+    from mlops_ray.manifest import FeatureDeclaration
     from mlops_ray.pipeline.context import Context
 
-__all__ = ["execute"]
+__all__ = ["execute", "fit"]
 
 
 def execute(context: Context) -> Finished:
     """Fit the features and transform the rows that may be learned from."""
-    found = context.value(context.output("ingest.scan"), Scan.from_bytes)
-    labels = _labels(context, found)
-    state = fit_features(_declared(context), found.profiles["train"])
+    labels, state, n_passes = fit(context)
     outputs = {
         "state": context.put("feature state", canonical_bytes(state.to_json()), value=state),
         "labels": context.put("labels", labels_to_bytes(labels), value=labels),
@@ -34,7 +40,45 @@ def execute(context: Context) -> Finished:
     for name, matrix in matrices.items():
         data = matrix_to_bytes(matrix)
         outputs[name] = context.put(f"matrix {name}", data, value=matrix, again=True)
-    return Finished(outputs, engine, {**facts, "columns": len(state.outputs)})
+    facts |= {"columns": len(state.outputs), "passes": n_passes}
+    return Finished(outputs, engine, facts)
+
+
+class _FurtherPasses:
+    """Looks up in the training rows what the profile does not say.
+
+    Attributes:
+        n: Passes made.
+    """
+
+    def __init__(self, context: Context, labels: tuple[Value, ...]) -> None:
+        self.n = 0
+        self._context = context
+        self._labels = labels
+
+    def __call__(self, wanted: Sequence[Wanted]) -> list[Answer]:
+        """One pass over the columns concerned."""
+        self.n += 1
+        context = self._context
+        plan = RefinePlan(
+            schema=context.schema,
+            split=context.split_rows,
+            target=context.spec.data.target,
+            labels=self._labels or None,
+            folds=folds_of(context),
+            wanted=tuple(wanted),
+            check=context.check,
+        )
+        return refine(plan, context.unit_map()(partial(refine_unit, plan), context.units))
+
+
+def fit(context: Context) -> tuple[tuple[Value, ...], FeatureState, int]:
+    """The classes, the fitted features, and how many passes over the rows they took."""
+    found = context.value(context.output("ingest.scan"), Scan.from_bytes)
+    labels = _labels(context, found)
+    further = _FurtherPasses(context, labels)
+    state = fit_features(_declared(context), found.profiles["train"], further)
+    return labels, state, 1 + further.n
 
 
 def _labels(context: Context, found: Scan) -> tuple[Value, ...]:
@@ -44,16 +88,11 @@ def _labels(context: Context, found: Scan) -> tuple[Value, ...]:
 
 
 def _declared(context: Context) -> list[FeatureSpec]:
-    return [
-        FeatureSpec(
-            declared.column,
-            context.schema[declared.column],
-            declared.kind,
-            tuple(_group(declared.column, declared.steps).steps),
-        )
-        for declared in context.spec.features
-    ]
+    return [_spec(context, declared) for declared in context.spec.features]
 
 
-def _group(column: str, steps: list[dict[str, Any]]) -> FeatureGroup:
-    return FeatureGroup.model_validate({"columns": [column], "steps": steps})
+def _spec(context: Context, declared: FeatureDeclaration) -> FeatureSpec:
+    columns = tuple(declared.columns)
+    dtypes = tuple(context.schema[column] for column in columns)
+    steps = tuple(read_step(StepDeclaration.model_validate(step)) for step in declared.steps)
+    return FeatureSpec(columns, dtypes, declared.kind, steps, declared.column)

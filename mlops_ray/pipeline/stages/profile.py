@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mlops_ray.data.as_of import check_as_of
 from mlops_ray.data.contract import check_contract
+from mlops_ray.data.contract_outcome import ContractOutcome
+from mlops_ray.data.profile import Profile
 from mlops_ray.data.scan import Scan
 from mlops_ray.data.split import SPLITS
 from mlops_ray.manifest import canonical_bytes
@@ -17,20 +20,23 @@ __all__ = ["execute"]
 
 
 def execute(context: Context) -> Finished:
-    """Check the statistics and keep them; those of train are the baseline of monitoring.
+    """Check the statistics and keep a summary; those of train are the baseline of monitoring.
 
     Raises:
-        DataError: The contract does not hold.
+        ContractError: A rule of the declared contract rejects the data.
+        DataError: No model can be made of them.
     """
+    if context.check is not None:
+        context.value(context.output("ingest.contract"), ContractOutcome.from_bytes).check()
     found = context.value(context.output("ingest.scan"), Scan.from_bytes)
-    columns = [declared.column for declared in context.spec.features]
-    check_contract(found, context.spec.data, columns)
-    outputs: dict[str, str] = {
-        name: context.put(
-            f"profile {name}",
-            canonical_bytes(found.profiles[name].to_json()),
-            value=found.profiles[name],
-        )
-        for name in SPLITS
-    }
+    data, declared = context.spec.data, context.spec.features
+    if data.as_of is not None and data.time is not None:
+        check_as_of(found, data.time, data.as_of)
+    columns = dict.fromkeys(column for feature in declared for column in feature.columns)
+    check_contract(found, data, columns)
+    outputs: dict[str, str] = {}
+    for name in SPLITS:
+        document = found.profiles[name].to_json()  # Shorter than the profile; later stages see it.
+        content = canonical_bytes(document)
+        outputs[name] = context.put(f"profile {name}", content, value=Profile.from_json(document))
     return Finished(outputs, "driver", {})

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import ray
 
 from mlops_ray.data.profile import Profile
+from mlops_ray.features.compiled import CompiledTransform
 from mlops_ray.features.matrix import join
 from mlops_ray.manifest import canonical_bytes, from_canonical
 from mlops_ray.models.families import family_named
@@ -45,7 +46,7 @@ def execute(context: Context) -> Finished:
         ray.put(rows),
         state,
         signature,
-        _examples(context, signature),
+        _examples(context, signature, state),
         {**spec.model.params, **best.params},
         int(best.seed),
         spec.model.threads,
@@ -61,8 +62,11 @@ def _read_profile(data: bytes) -> Profile:
     return Profile.from_json(from_canonical(data))
 
 
-def _examples(context: Context, signature: Signature) -> list[dict[str, Any]]:
-    return golden_records(signature, context.value(context.output("profile.train"), _read_profile))
+def _examples(context: Context, signature: Signature, state: FeatureState) -> list[dict[str, Any]]:
+    family = family_named(signature.family)
+    transform = CompiledTransform(state, accepts_missing=family.accepts_missing)
+    profile = context.value(context.output("profile.train"), _read_profile)
+    return golden_records(signature, profile, transform)
 
 
 def _fit_and_pack(

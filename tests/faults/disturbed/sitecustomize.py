@@ -70,11 +70,11 @@ def disturb_units(module) -> None:
         context.target_max_block_size = context.target_min_block_size = int(block_bytes)
 
     @functools.wraps(work)
-    def slow_work(batch, fn, units):
+    def slow_work(batch, fn, units, combine):
         indices = batch.column("index").to_pylist()
         kind = fn.func.__name__
         wait(kind, indices[0])
-        answer = work(batch, fn, units)
+        answer = work(batch, fn, units, combine)
         for index in indices:
             note(kind, index)
         return answer

@@ -1,0 +1,62 @@
+"""ordinal: the place of a category in their order."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from mlops_ray.features.steps.step import CategoryStep, Fitted, Kind, Odd, Policies
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mlops_ray.features.statistics import Categories, TargetSums
+    from mlops_ray.features.steps.step import Code
+
+__all__ = ["Ordinal"]
+
+
+class Ordinal(CategoryStep):
+    """The place of a category, from 0.
+
+    Attributes:
+        order: The categories in their order; else those of the training rows, sorted.
+        unseen: The number of any other category, or ``error``.
+        null: The number of null; none leaves it missing; or ``error``.
+    """
+
+    short: ClassVar[str] = "order"
+    result: ClassVar[Kind] = "number"
+    policies: ClassVar[Policies] = Policies(
+        null="stays null, a number or an `error`",
+        unseen="a number, -1 by default, or an `error`",
+        empty="error; allowed with an order",
+    )
+
+    step: Literal["ordinal"] = "ordinal"
+    order: list[str | int | bool] | None = Field(default=None, min_length=1)
+    unseen: float | Literal["error"] = -1.0
+    null: float | Literal["error"] | None = None
+
+    def fit_categories(self, found: Categories, target: TargetSums | None) -> Fitted:  # noqa: ARG002
+        """The categories in their order."""
+        if self.order is None and not found.counts:
+            got = f"{found.n_null} nulls in {found.n_rows} rows"
+            raise self.refuse("there is no category", got, "", "declare 'order'", found.name)
+        categories = list(found.counts) if self.order is None else list(self.order)
+        return {"categories": categories, "unseen": self.unseen, "null": self.null}
+
+    @classmethod
+    def encoder(cls, fitted: Fitted, fold: int | None) -> Callable[[Code], Any]:  # noqa: ARG003
+        """The category's place."""
+        places = {value: [float(at)] for at, value in enumerate(fitted["categories"])}
+        null, unseen = (_answer(fitted[name]) for name in ("null", "unseen"))
+        return lambda value: null if value is None else places.get(value, unseen)
+
+
+def _answer(declared: float | str | None) -> list[float] | Odd:
+    if declared == "error":
+        return Odd.REFUSED
+    return [math.nan if declared is None else float(declared)]

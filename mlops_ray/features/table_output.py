@@ -1,0 +1,122 @@
+"""Transformed rows on disk: one Parquet file a unit, read, transformed and written in one task.
+
+No row travels between processes: a task answers with the name, size and digest of its file.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mlops_ray.data.contract_pass import read_kept
+from mlops_ray.data.split import SPLITS, SplitRows, assign_split
+from mlops_ray.errors import ColumnError, Where
+from mlops_ray.features.folds import NO_FOLDS, Folds
+from mlops_ray.features.unit_rows import features_of_rows
+from mlops_ray.manifest.canonical import canonical_bytes
+from mlops_ray.storage import digest_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mlops_ray.data.rule import CheckPlan
+    from mlops_ray.data.schema import Schema
+    from mlops_ray.data.unit import Unit
+    from mlops_ray.features.compiled import CompiledTransform
+
+__all__ = ["SPLIT_COLUMN", "TablePlan", "write_unit"]
+
+SPLIT_COLUMN: Final = "split"
+_PIECE_ROWS: Final = 2**16  # A row group each; bounds what a task holds beside its unit.
+
+
+@dataclass(frozen=True, slots=True)
+class TablePlan:
+    """What is written.
+
+    Attributes:
+        schema: Of the data.
+        transform: The fitted features, compiled once a task.
+        split: What decides a row's part.
+        folder: Where the files go; every worker can write there.
+        folds: What decides a training row's fold, for features that leave it out.
+        check: The contract, whose rules may set rows aside.
+    """
+
+    schema: Schema
+    transform: CompiledTransform
+    split: SplitRows
+    folder: Path
+    folds: Folds = NO_FOLDS
+    check: CheckPlan | None = None
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns that are read."""
+        named = [*self.transform.state.inputs, *self.split.columns, *self.folds.columns]
+        return list(dict.fromkeys(named))
+
+    @property
+    def names(self) -> list[str]:
+        """The columns that are written: key, part, features.
+
+        Raises:
+            ColumnError: Two of them would have one name.
+        """
+        names = [*self.split.key, SPLIT_COLUMN, *self.transform.state.outputs]
+        double = next((name for name, n in Counter(names).items() if n > 1), None)
+        if double is not None:
+            what = "a feature has the name of a key column or of the column 'split'"
+            hint = "rename it in the data"
+            raise ColumnError(what, repr(double), hint=hint, where=Where(key=double))
+        return names
+
+
+def write_unit(plan: TablePlan, unit: Unit) -> bytes:
+    """Transform the rows of one unit and write them; says of the file what its manifest will.
+
+    Raises:
+        ColumnError: A value cannot be transformed.
+    """
+    table = read_kept(unit, plan.schema, plan.columns, plan.check)
+    codes = assign_split(table, plan.schema, plan.split)
+    names = plan.names
+    path = plan.folder / f"part-{unit.index:06}.parquet"
+    writer: pq.ParquetWriter | None = None
+    for start in range(0, max(table.num_rows, 1), _PIECE_ROWS):
+        piece = table.slice(start, _PIECE_ROWS)
+        written = _piece(plan, piece, codes[start : start + _PIECE_ROWS], names)
+        if writer is None:
+            writer = _writer(path, written.schema, plan)
+        writer.write_table(written)
+    if writer is not None:
+        writer.close()
+    facts: dict[str, Any] = {"name": path.name, "rows": table.num_rows}
+    facts |= {"size_bytes": path.stat().st_size, "sha256": digest_file(path)}
+    return canonical_bytes(facts)
+
+
+def _piece(
+    plan: TablePlan, piece: pa.Table, codes: np.ndarray[Any, Any], names: list[str]
+) -> pa.Table:
+    columns = [piece.column(name) for name in plan.split.key]
+    parts = pa.DictionaryArray.from_arrays(pa.array(codes), pa.array(SPLITS))
+    matrix = features_of_rows(plan.transform, piece, codes, plan.schema, plan.folds)
+    features = np.ascontiguousarray(matrix.T)
+    return pa.table([*columns, parts, *features], names=names)
+
+
+def _writer(path: Path, schema: pa.Schema, plan: TablePlan) -> pq.ParquetWriter:
+    """Floats do not repeat, so dictionaries of them would be built in vain."""
+    return pq.ParquetWriter(
+        path,
+        schema,
+        compression="lz4",
+        use_dictionary=[*plan.split.key, SPLIT_COLUMN],
+        write_page_checksum=True,
+    )

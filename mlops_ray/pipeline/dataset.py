@@ -1,0 +1,231 @@
+"""A table by itself: its profile, a contract drafted from it, and the contract it is held against.
+
+No run is made and nothing is stored. A small table is read in this process, a large one on Ray.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Final
+
+from mlops_ray.config.loader import load_config
+from mlops_ray.config.source import SourceConfig
+from mlops_ray.data.contract_check import judge_scan
+from mlops_ray.data.counts import ValueCounts
+from mlops_ray.data.learn_contract import Roles, draft_contract, key_candidates
+from mlops_ray.data.profile import CategoryProfile, Profile
+from mlops_ray.data.repeated_keys import KeyLook, find_repeated_keys
+from mlops_ray.data.scan import ALL, ScanPlan, scan
+from mlops_ray.data.source import find_files
+from mlops_ray.data.split import SplitRows
+from mlops_ray.data.unit import list_units, read_schema
+from mlops_ray.data.unit_map import map_in_process
+from mlops_ray.errors import ConfigError, Where
+from mlops_ray.pipeline.contract_rules import check_rules, plan_of
+from mlops_ray.pipeline.resolve import declared_casts
+from mlops_ray.pipeline.snapshot import snapshot_of, source_text
+from mlops_ray.pipeline.threshold import threshold_bytes
+from mlops_ray.runtime.seeds import derive
+from mlops_ray.storage import ObjectStore, project_root
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from mlops_ray.config.loader import LoadedConfig
+    from mlops_ray.data.column_profile import ColumnProfile
+    from mlops_ray.data.contract_outcome import ContractOutcome
+    from mlops_ray.data.contract_tally import Found
+    from mlops_ray.data.schema import LogicalType, Schema
+    from mlops_ray.data.source import FoundFile
+    from mlops_ray.data.unit import Unit
+    from mlops_ray.data.unit_map import UnitMap
+
+__all__ = ["Dataset"]
+
+_CONFIG_SUFFIXES: Final = frozenset({".yaml", ".yml"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A table that can be read."""
+
+    schema: Schema
+    units: list[Unit]
+    unit_map: UnitMap
+
+
+class Dataset:
+    """The table of a pipeline file, or a table alone.
+
+    Args:
+        config_or_source: A pipeline file (``.yaml``), or a file, folder or glob of data, or
+            ``sklearn:NAME``.
+        data: Another source than the pipeline file names; relative paths start in the current
+            folder. Or a pandas DataFrame, pyarrow Table or Ray Dataset.
+        num_cpus: CPUs of a local cluster, where one is needed.
+        address: Cluster to join, where one is needed.
+        in_process_below_bytes: Tables smaller than this are read without Ray.
+
+    Raises:
+        InvalidConfigError: The pipeline file has mistakes.
+    """
+
+    def __init__(
+        self,
+        config_or_source: str | Path,
+        *,
+        data: object = None,
+        num_cpus: int | None = None,
+        address: str | None = None,
+        in_process_below_bytes: int | None = None,
+    ) -> None:
+        given = str(config_or_source)
+        self.loaded: LoadedConfig | None = None
+        self._table = None if isinstance(data, str | Path) else data
+        self._source = None if self._table is not None else SourceConfig(path=str(data or given))
+        self._root = Path.cwd()
+        if Path(given).suffix.lower() in _CONFIG_SUFFIXES:
+            self.loaded = load_config(Path(given))
+            if data is None:
+                self._source = self.loaded.config.data.source
+                self._root = project_root(Path(given).absolute().parent)
+        self._cluster = (address, num_cpus)
+        self._threshold = threshold_bytes(in_process_below_bytes)
+
+    @property
+    def source(self) -> str:
+        """What the table is read from, as it was given."""
+        return source_text(self._source, self._table)
+
+    @property
+    def pii(self) -> frozenset[str]:
+        """Columns that the pipeline file declares personal."""
+        declared = {} if self.loaded is None else self.loaded.config.data.columns
+        return frozenset(name for name, column in declared.items() if column.pii)
+
+    def profile(self) -> Profile:
+        """Statistics of every column; of personal ones the type and the nulls alone.
+
+        Raises:
+            DataError: The data cannot be read.
+        """
+        with self._opened() as table:
+            found = scan(table.units, ScanPlan(table.schema, None), table.unit_map)
+        profile = found.profiles[ALL]
+        columns = {
+            name: _without_values(column) if name in self.pii else column
+            for name, column in profile.columns.items()
+        }
+        return Profile(profile.n_rows, columns)
+
+    def learn_contract(self) -> str:
+        """A contract that these data keep, as commented YAML; see `data.learn_contract`.
+
+        Raises:
+            DataError: The data cannot be read.
+        """
+        with self._opened() as table:
+            found = scan(table.units, ScanPlan(table.schema, None), table.unit_map)
+            profile = found.profiles[ALL]
+            keys = [
+                key
+                for key in self._keys(profile)
+                if not _repeated(table, key, profile.n_rows).n_rows
+            ]
+        return draft_contract(profile, self._roles(keys), self._shown_source())
+
+    def check_contract(self) -> ContractOutcome:
+        """Hold the data against the contract of the pipeline file.
+
+        Raises:
+            ConfigError: There is no pipeline file, or it declares no contract.
+            DataError: The data cannot be read.
+        """
+        plan = None if self.loaded is None else plan_of(self.loaded.config.data)
+        if plan is None or self.loaded is None:
+            raise ConfigError(
+                "there is no contract to hold the data against",
+                hint="declare 'data.contract' in a pipeline file; --learn drafts one",
+                where=Where(str(self.loaded.path) if self.loaded else self.source),
+            )
+        check_rules(self.loaded)
+        with self._opened() as table:
+            split = self._split(table.schema)
+            wanted = {*plan.columns, *plan.key, *(split.columns if split else ())}
+            schema = {name: t for name, t in table.schema.items() if name in wanted}
+            what = ScanPlan(schema or table.schema, split, plan)
+            found = scan(table.units, what, table.unit_map)
+            outcome = judge_scan(found, what, table.units, table.unit_map)
+        if outcome is None:  # For the type checker: the plan has a contract.
+            raise ConfigError("there is no contract")
+        return outcome
+
+    def _split(self, schema: Schema) -> SplitRows | None:
+        """How a run would part these rows; None where they lack a column for it."""
+        if self.loaded is None:
+            return None
+        config = self.loaded.config
+        salt = derive(config.seed, "split")
+        split = SplitRows(config.split, tuple(config.data.key), config.data.time, salt)
+        return split if all(name in schema for name in split.columns) else None
+
+    def _keys(self, profile: Profile) -> list[tuple[str, ...]]:
+        declared = () if self.loaded is None else tuple(self.loaded.config.data.key)
+        if declared:
+            return [declared] if all(name in profile.columns for name in declared) else []
+        return [(name,) for name in key_candidates(profile)]
+
+    def _roles(self, keys: Sequence[Sequence[str]]) -> Roles:
+        roles = Roles(keys, {name for key in keys for name in key}, self.pii)
+        if self.loaded is None:
+            return roles
+        data = self.loaded.config.data
+        moving = {*roles.moving, *data.key, *data.order_by, *([data.time] if data.time else [])}
+        target = None if data.task == "regression" else data.target
+        return replace(roles, moving=moving, target=target, time=data.time, as_of=data.as_of)
+
+    def _shown_source(self) -> str:
+        return Path(self.source).name if Path(self.source).is_absolute() else self.source
+
+    @contextmanager
+    def _opened(self) -> Iterator[_Opened]:
+        with TemporaryDirectory() as folder:
+            files = self._files(Path(folder))
+            schema, units = read_schema(files, self._casts), list_units(files)
+            if sum(file.size_bytes for file in files) < self._threshold:
+                yield _Opened(schema, units, map_in_process)
+                return
+            # Here, so that a small table needs no Ray.
+            from mlops_ray.data.ray_map import RayDataMap  # noqa: PLC0415
+            from mlops_ray.runtime.cluster import connect  # noqa: PLC0415
+            from mlops_ray.telemetry import quiet_ray_loggers  # noqa: PLC0415
+
+            quiet_ray_loggers()
+            with connect(*self._cluster):
+                yield _Opened(schema, units, RayDataMap())
+
+    @property
+    def _casts(self) -> dict[str, LogicalType]:
+        return {} if self.loaded is None else declared_casts(self.loaded)
+
+    def _files(self, folder: Path) -> list[FoundFile]:
+        snapshot = snapshot_of(self._source, self._table, ObjectStore(folder), keep=True)
+        if snapshot is not None:
+            return [snapshot.file]
+        if self._source is None:
+            hint = "give --data, or declare 'data.source'"
+            raise ConfigError("there is no table to look at", hint=hint)
+        return find_files(self._source, self._root)
+
+
+def _without_values(column: ColumnProfile) -> CategoryProfile:
+    hidden = ValueCounts.none(column.dtype, is_overflow=True)
+    return CategoryProfile(column.dtype, column.n_rows, column.n_null, hidden)
+
+
+def _repeated(table: _Opened, key: tuple[str, ...], n_rows: int) -> Found:
+    look = KeyLook(table.schema, key, None, None, ALL)
+    return find_repeated_keys(look, table.units, n_rows, table.unit_map)

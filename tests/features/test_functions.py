@@ -1,0 +1,79 @@
+"""A project's own functions: named with a version, importable, and refused where they are not."""
+
+import sys
+
+import pyarrow as pa
+import pytest
+
+from mlops_ray.errors import ColumnError, ModelError
+from mlops_ray.features import CompiledTransform, FeatureState
+from mlops_ray.manifest.canonical import canonical_bytes, from_canonical
+
+SOURCE = """\
+from mlops_ray import feature_function
+
+@feature_function(version=2)
+def ratio(values):
+    found = values[:1] / (values[1:] + 1.0)
+    values[:] = 0.0
+    return found
+
+@feature_function(version=1)
+def short(values):
+    return values[:, :1]
+
+def plain(values):
+    return values
+"""
+TABLE = {"a": [1.0, 2.0, None], "b": [3.0, 1.0, 4.0]}
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A module that can be imported."""
+    (tmp_path / "own_features.py").write_text(SOURCE)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield tmp_path
+    sys.modules.pop("own_features", None)
+
+
+def step(name="ratio", version=2):
+    return {"function": {"name": f"own_features:{name}", "version": version, "outputs": ["r"]}}
+
+
+@pytest.mark.usefixtures("project")
+def test_a_function_makes_features_that_go_through_further_steps(bench, with_key):
+    table = with_key(**TABLE)
+
+    state = bench.fit([{"columns": ["a", "b"], "steps": [step(), {"impute": "mean"}]}], table)
+    read = FeatureState.from_json(from_canonical(canonical_bytes(state.to_json())))
+
+    assert state.outputs == ("r",)
+    assert state.features[0].steps[0].fitted[0]["version"] == 2
+    for transform in map(CompiledTransform, (state, read)):
+        assert transform.from_table(table).tolist() == [[0.25], [1.0], [0.625]]
+        assert transform.from_records([{"a": 1.0, "b": 3.0}]).tolist() == [[0.25]]
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize(
+    ("declared", "kind", "message"),
+    [
+        (step(version=1), ModelError, "not the one .*: got version 2, wanted version 1"),
+        (step("plain", 1), ModelError, "got version None"),
+        (step("absent", 1), ModelError, "need the function 'own_features:absent'"),
+        (step("short", 1), ColumnError, r"another shape: got \(2, 1\), wanted \(1, 3\)"),
+    ],
+)
+def test_another_function_than_declared_is_refused(bench, with_key, declared, kind, message):
+    def transform():
+        state = bench.fit([{"columns": ["a", "b"], "steps": [declared]}], with_key(**TABLE))
+        return CompiledTransform(state).from_table(pa.table(TABLE))
+
+    with pytest.raises(kind, match=message):
+        transform()
+
+
+def test_without_the_project_the_state_says_what_it_lacks(bench, with_key):
+    with pytest.raises(ModelError, match=r"'own_features:ratio'.*; start from the project"):
+        bench.fit([{"columns": ["a", "b"], "steps": [step(), "standardize"]}], with_key(**TABLE))

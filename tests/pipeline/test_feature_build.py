@@ -1,0 +1,173 @@
+import json
+import os
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+from typer.testing import CliRunner
+
+from mlops_ray.cli.main import app
+from mlops_ray.errors import ColumnError, StoreError
+from mlops_ray.features import table_output
+from mlops_ray.manifest import digest_json, from_canonical
+from mlops_ray.pipeline.pipeline import Pipeline
+from mlops_ray.storage import digest_file
+
+CONFIG = {
+    "version": 1,
+    "name": "tiny",
+    "objective": {"metric": "rmse"},
+    "data": {"source": "rows", "task": "regression", "target": "y", "key": ["id"]},
+    "split": {"test": {"share": 0.2}, "valid": {"share": 0.2}},
+    "features": [{"columns": ["x"], "steps": [{"impute": "mean"}, "standardize"]}],
+    "model": {"family": "linear", "params": {}},
+    "search": {"trials": 2, "space": {"alpha": {"log_uniform": [0.1, 1.0]}}},
+}
+
+
+@pytest.fixture
+def pipeline(tmp_path):
+    """A project of 90 rows in three files."""
+    (tmp_path / "pyproject.toml").touch()
+    (tmp_path / "pipeline.yaml").write_text(json.dumps(CONFIG))
+    rng = np.random.default_rng(0)
+    (tmp_path / "rows").mkdir()
+    for at in range(3):
+        ids = np.arange(30) + 30 * at
+        rows = pa.table({"id": ids, "x": rng.normal(5, 2, 30), "y": ids * 1.0})
+        pq.write_table(rows, tmp_path / "rows" / f"{at}.parquet")
+    return Pipeline(tmp_path / "pipeline.yaml", store=tmp_path / "store")
+
+
+def _manifest(folder):
+    return from_canonical((folder / "_manifest.json").read_bytes())
+
+
+def test_a_table_has_all_rows_and_a_manifest_that_holds(pipeline, tmp_path):
+    table = pipeline.build_features(tmp_path / "out")
+
+    manifest = _manifest(tmp_path / "out")
+    files = {file["name"]: file for file in manifest["files"]}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {*files, "_manifest.json"}
+    for name, file in files.items():
+        assert digest_file(tmp_path / "out" / name) == file["sha256"]
+    written = pa.concat_tables(pq.read_table(tmp_path / "out" / name) for name in files)
+    assert written.column_names == manifest["columns"] == ["id", "split", "x"]
+    assert written["id"].to_pylist() == list(range(90))
+    train = written.filter(pc.equal(written["split"].cast(pa.string()), "train"))
+    assert train["x"].to_numpy().mean() == pytest.approx(0.0, abs=1e-6)  # Fitted on these alone.
+    assert train["x"].to_numpy().std() == pytest.approx(1.0, rel=1e-6)
+    assert table.to_json()["rows"] == 90
+    assert [stage["name"] for stage in table.stages] == ["ingest", "split", "profile", "write"]
+
+
+def test_stages_are_shared_and_what_is_computed_again_is_the_same(pipeline, tmp_path):
+    pipeline.build_features(tmp_path / "one")
+    again = pipeline.build_features(tmp_path / "two")
+    fresh = pipeline.build_features(tmp_path / "three", no_cache=True)
+
+    assert [stage["cache"] for stage in again.stages] == ["hit", "hit", "hit", "miss"]
+    assert [stage["cache"] for stage in fresh.stages] == ["miss"] * 4
+    assert _manifest(tmp_path / "one") == again.manifest == fresh.manifest
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("ray_cluster")
+def test_rows_that_the_contract_sets_aside_are_not_written(pipeline, tmp_path):
+    contract = {"columns": {"id": {"range": {"min": 10, "on_violation": "quarantine"}}}}
+    data = {**CONFIG["data"], "contract": contract}
+    (tmp_path / "other.yaml").write_text(json.dumps({**CONFIG, "data": data}))
+    other = Pipeline(tmp_path / "other.yaml", store=pipeline.records.workspace.store_root)
+
+    pipeline.build_features(tmp_path / "all")
+    other.build_features(tmp_path / "out")
+
+    assert pq.read_table(tmp_path / "all").num_rows == 90
+
+    assert sorted(pq.read_table(tmp_path / "out").column("id").to_pylist()) == list(range(10, 90))
+
+
+def test_on_a_cluster_the_bytes_are_the_same(pipeline, tmp_path):
+    here = pipeline.build_features(tmp_path / "here")
+    there = pipeline.build_features(tmp_path / "there", in_process_below_bytes=0, no_cache=True)
+
+    assert there.manifest == here.manifest
+
+
+def test_a_folder_that_is_there_is_not_touched(pipeline, tmp_path):
+    (tmp_path / "out").mkdir()
+
+    with pytest.raises(StoreError, match="out is there already"):
+        pipeline.build_features(tmp_path / "out")
+
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_a_failure_on_the_way_leaves_nothing(pipeline, tmp_path, monkeypatch):
+    def fail(*_):
+        raise ColumnError("broken on the way")
+
+    before = set(tmp_path.iterdir())
+    with monkeypatch.context() as patch:
+        patch.setattr(table_output, "_piece", fail)
+        with pytest.raises(ColumnError):
+            pipeline.build_features(tmp_path / "out")
+
+    assert {path.name for path in set(tmp_path.iterdir()) - before} <= {"store", ".mlops_ray"}
+    assert pipeline.build_features(tmp_path / "out").path.is_dir()
+
+
+def test_the_command_says_in_one_line_what_was_written(pipeline, tmp_path, monkeypatch, capfd):
+    arguments = ["features", "build", str(pipeline.records.root / "pipeline.yaml")]
+    arguments += ["--out", str(tmp_path / "out"), "--store", str(tmp_path / "store"), "--json"]
+    monkeypatch.setattr(sys, "argv", ["mlops-ray", *arguments])
+
+    done = CliRunner().invoke(app, arguments)
+
+    assert done.exit_code == 0, done.output
+    line = json.loads(capfd.readouterr().out)
+    assert line["schema"] == "mlops-ray/features_build/v1"
+    manifest = _manifest(tmp_path / "out")
+    assert line["fingerprint"] == manifest["fingerprint"]
+    assert line["state"] == digest_json(manifest["fitted"])
+
+
+@pytest.mark.parametrize(
+    ("point", "is_there"), [("features.written", False), ("features.renamed", True)]
+)
+def test_killed_it_leaves_a_whole_folder_or_none(pipeline, tmp_path, point, is_there):
+    reached = tmp_path / "reached"
+    points = {"MLOPS_RAY_FAIL_POINT": point, "MLOPS_RAY_FAIL_POINT_REACHED": str(reached)}
+    build = [
+        sys.executable,
+        "-m",
+        "mlops_ray",
+        "features",
+        "build",
+        "pipeline.yaml",
+        "--out",
+        "out",
+    ]
+    process = subprocess.Popen(
+        [*build, "--store", "store"],
+        cwd=tmp_path,
+        env={**os.environ, **points},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    while not reached.exists() and process.poll() is None:
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+
+    assert process.returncode == -9
+    assert (tmp_path / "out").exists() == is_there
+    table = pipeline.build_features(tmp_path / "again")
+    assert {stage["name"]: stage["cache"] for stage in table.stages}["ingest"] == "hit"
+    if is_there:
+        assert _manifest(tmp_path / "out") == table.manifest
