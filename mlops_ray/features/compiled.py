@@ -36,7 +36,7 @@ class CompiledTransform:
         self.state = state
         self.accepts_missing = accepts_missing
         self._inputs = state.inputs
-        self._program = Program(state.features)
+        self._program = Program(state.graph)
         self._records = RecordDecoder(self._program, self._inputs)
 
     def __reduce__(self) -> tuple[Callable[..., CompiledTransform], tuple[FeatureState, bool]]:

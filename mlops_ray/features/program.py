@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from mlops_ray.features.graph import Graph
 from mlops_ray.features.layout import gatherer, scheduled, writer
 from mlops_ray.features.lookup import Refusal, lookup
 
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mlops_ray.features.codes import Coder
-    from mlops_ray.features.fitted import Feature
+    from mlops_ray.features.graph import Graph
     from mlops_ray.features.steps.step import Kernel
 
 __all__ = ["Blocks", "Program"]
@@ -64,7 +63,7 @@ class _Operation:
 
 
 class Program:
-    """Computes all features of some fitted ones.
+    """Computes all features of a graph.
 
     Attributes:
         number_columns: Name and logical type of each row of the number block.
@@ -73,8 +72,7 @@ class Program:
         has_folds: Whether training rows have features of their own.
     """
 
-    def __init__(self, features: Sequence[Feature]) -> None:
-        graph = Graph.of(features)
+    def __init__(self, graph: Graph) -> None:
         nodes = scheduled(graph)
         self._outputs = graph.outputs
         self.n_outputs = len(graph.outputs)

@@ -40,9 +40,18 @@ class FeatureState:
         return found
 
     @cached_property
+    def graph(self) -> Graph:
+        """How the outputs are computed."""
+        return Graph.of(self.features)
+
+    @property
     def outputs(self) -> tuple[str, ...]:
         """Names of the matrix' columns, in order."""
-        return Graph.of(self.features).names
+        return self.graph.names
+
+    def __reduce__(self) -> tuple[type[Self], tuple[tuple[Feature, ...]]]:
+        """Without the graph, which holds functions."""
+        return type(self), (self.features,)
 
     def to_json(self) -> dict[str, Any]:
         """The state as a JSON document."""

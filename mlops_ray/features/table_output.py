@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["SPLIT_COLUMN", "TablePlan", "write_unit"]
 
 SPLIT_COLUMN: Final = "split"
-_PIECE_ROWS: Final = 2**16  # A row group each; bounds what a task holds beside its unit.
+_PIECE_CELLS: Final = 2**22  # A row group each; bounds what a task holds beside its unit.
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +88,10 @@ def write_unit(plan: TablePlan, unit: Unit) -> bytes:
     names = plan.names
     path = plan.folder / f"part-{unit.index:06}.parquet"
     writer: pq.ParquetWriter | None = None
-    for start in range(0, max(table.num_rows, 1), _PIECE_ROWS):
-        piece = table.slice(start, _PIECE_ROWS)
-        written = _piece(plan, piece, codes[start : start + _PIECE_ROWS], names)
+    step = max(_PIECE_CELLS // len(names), 1)
+    for start in range(0, max(table.num_rows, 1), step):
+        piece = table.slice(start, step)
+        written = _piece(plan, piece, codes[start : start + step], names)
         if writer is None:
             writer = _writer(path, written.schema, plan)
         writer.write_table(written)

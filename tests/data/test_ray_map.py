@@ -32,13 +32,13 @@ class TestOnACluster:
         answers = unit_map(lambda unit: unit.name.encode(), UNITS)
 
         assert answers == [unit.name.encode() for unit in UNITS]
-        assert unit_map.last_stats == MapStats(n_units=20, n_tasks=8, engine="ray_data")
+        assert unit_map.last_stats == MapStats(n_units=20, n_tasks=6, engine="ray_data")
         assert RayDataMap()(lambda _: b"", []) == []
 
     def test_neighbours_are_combined_where_they_are_found(self):
         answers = RayDataMap()(lambda unit: unit.name.encode(), UNITS, b" ".join)
 
-        assert len(answers) == 8
+        assert len(answers) == 6
         assert b" ".join(answers) == b" ".join(unit.name.encode() for unit in UNITS)
 
     def test_the_first_failing_units_error_comes_back_whole(self):

@@ -49,7 +49,7 @@ def planned(tmp_path, table):
 
 
 def test_a_file_holds_key_part_and_what_the_transform_makes_of_each_row(tmp_path, monkeypatch):
-    monkeypatch.setattr(table_output, "_PIECE_ROWS", 64)  # Several row groups.
+    monkeypatch.setattr(table_output, "_PIECE_CELLS", 6 * 64)  # Several row groups.
     plan, unit = planned(tmp_path, TABLE)
 
     facts = from_canonical(write_unit(plan, unit))

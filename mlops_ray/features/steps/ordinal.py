@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import count
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
@@ -51,9 +52,14 @@ class Ordinal(CategoryStep):
     @classmethod
     def encoder(cls, fitted: Fitted, fold: int | None) -> Callable[[Code], Any]:  # noqa: ARG003
         """The category's place."""
-        places = {value: [float(at)] for at, value in enumerate(fitted["categories"])}
+        places = dict(zip(fitted["categories"], count(), strict=False))
         null, unseen = (_answer(fitted[name]) for name in ("null", "unseen"))
-        return lambda value: null if value is None else places.get(value, unseen)
+
+        def encode(value: Code) -> list[float] | Odd:
+            at = places.get(value)
+            return [float(at)] if at is not None else null if value is None else unseen
+
+        return encode
 
 
 def _answer(declared: float | str | None) -> list[float] | Odd:
