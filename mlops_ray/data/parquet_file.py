@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["count_rows", "parquet_bytes", "read_footer", "read_row_group"]
 
 _ROW_GROUP_ROWS: Final = 2**17
+# Parquet's own UUID and JSON come as the bytes and texts that they are.
+_PLAIN: Final = {"arrow_extensions_enabled": False}
 
 
 def parquet_bytes(table: pa.Table) -> bytes:
@@ -45,7 +47,7 @@ def read_footer(path: Place, name: str) -> tuple[pa.Schema, int]:
         SourceError: The file is absent, torn or no Parquet.
     """
     try:
-        with _opened(path, name) as source, pq.ParquetFile(source) as file:
+        with _opened(path, name) as source, pq.ParquetFile(source, **_PLAIN) as file:
             return file.schema_arrow, file.num_row_groups
     except (OSError, pa.ArrowException) as error:
         raise _unreadable(name, error) from error
@@ -58,14 +60,27 @@ def count_rows(path: Place, name: str) -> int:
         SourceError: The file is absent, torn or no Parquet.
     """
     try:
-        with _opened(path, name) as source, pq.ParquetFile(source) as file:
+        with _opened(path, name) as source, pq.ParquetFile(source, **_PLAIN) as file:
             return int(file.metadata.num_rows)
     except (OSError, pa.ArrowException) as error:
         raise _unreadable(name, error) from error
 
 
-def read_row_group(path: Place, name: str, row_group: int, columns: Sequence[str]) -> pa.Table:
+def read_row_group(
+    path: Place,
+    name: str,
+    row_group: int,
+    columns: Sequence[str],
+    encoded: Sequence[str] = (),
+) -> pa.Table:
     """One row group, its page checksums verified where the writer left any.
+
+    Args:
+        path: Where the file lies.
+        name: Its name, for messages.
+        row_group: Which one.
+        columns: Columns wanted.
+        encoded: Of these the ones of texts or bytes, which come dictionary-encoded.
 
     Raises:
         SourceError: The file is absent, torn or no Parquet.
@@ -74,7 +89,10 @@ def read_row_group(path: Place, name: str, row_group: int, columns: Sequence[str
         with (
             _opened(path, name) as source,
             pq.ParquetFile(
-                source, read_dictionary=list(columns), page_checksum_verification=True
+                source,
+                read_dictionary=list(encoded),
+                page_checksum_verification=True,
+                **_PLAIN,
             ) as file,
         ):
             return file.read_row_group(row_group, columns=list(columns), use_threads=False)

@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Final
 from mlops_ray.config.loader import load_config
 from mlops_ray.config.source import SourceConfig
 from mlops_ray.data.contract_check import judge_scan
-from mlops_ray.data.counts import ValueCounts
 from mlops_ray.data.learn_contract import Roles, draft_contract, key_candidates
-from mlops_ray.data.profile import CategoryProfile, Profile
+from mlops_ray.data.profile import PresenceProfile, Profile
 from mlops_ray.data.repeated_keys import KeyLook, find_repeated_keys
 from mlops_ray.data.scan import ALL, ScanPlan, scan
 from mlops_ray.data.source import find_files
@@ -221,9 +220,8 @@ class Dataset:
         return find_files(self._source, self._root)
 
 
-def _without_values(column: ColumnProfile) -> CategoryProfile:
-    hidden = ValueCounts.none(column.dtype, is_overflow=True)
-    return CategoryProfile(column.dtype, column.n_rows, column.n_null, hidden)
+def _without_values(column: ColumnProfile) -> PresenceProfile:
+    return PresenceProfile(column.dtype, column.n_rows, column.n_null)
 
 
 def _repeated(table: _Opened, key: tuple[str, ...], n_rows: int) -> Found:
