@@ -1,4 +1,4 @@
-"""Parquet files: footer, row groups, and deterministic bytes for a snapshot."""
+"""Parquet files: footers and row groups."""
 
 from __future__ import annotations
 
@@ -16,28 +16,10 @@ if TYPE_CHECKING:
 
     from mlops_ray.data.place import Place
 
-__all__ = ["count_rows", "parquet_bytes", "read_footer", "read_row_group"]
+__all__ = ["count_rows", "read_footer", "read_row_group"]
 
-_ROW_GROUP_ROWS: Final = 2**17
 # Parquet's own UUID and JSON come as the bytes and texts that they are.
 _PLAIN: Final = {"arrow_extensions_enabled": False}
-
-
-def parquet_bytes(table: pa.Table) -> bytes:
-    """A table as one Parquet file: the same bytes for the same table, with page checksums.
-
-    The bytes still depend on the pyarrow version, which the file names; what a snapshot *means*
-    is given by its fingerprint.
-    """
-    sink = pa.BufferOutputStream()
-    pq.write_table(
-        table,
-        sink,
-        row_group_size=_ROW_GROUP_ROWS,
-        compression="zstd",
-        write_page_checksum=True,
-    )
-    return bytes(sink.getvalue())
 
 
 def read_footer(path: Place, name: str) -> tuple[pa.Schema, int]:
