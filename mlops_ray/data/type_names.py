@@ -20,6 +20,7 @@ __all__ = [
     "is_binary",
     "is_list",
     "is_text",
+    "joinable_type",
     "kind_of_name",
     "plain_type",
     "storage_type",
@@ -136,21 +137,31 @@ def plain_type(arrow_type: pa.DataType) -> pa.DataType:
         >>> plain_type(pa.list_(pa.dictionary(pa.int8(), pa.string_view())))
         ListType(list<item: string>)
     """
+    return _rebuilt(arrow_type, lambda leaf: _WITHOUT_VIEW.get(leaf, leaf))
+
+
+def joinable_type(arrow_type: pa.DataType) -> pa.DataType:
+    """The plain type without the zones of its times, so that columns of several files join."""
+    return _rebuilt(arrow_type, lambda leaf: _without_zone(_WITHOUT_VIEW.get(leaf, leaf)))
+
+
+def _without_zone(leaf: pa.DataType) -> pa.DataType:
+    return pa.timestamp(leaf.unit) if pa.types.is_timestamp(leaf) else leaf
+
+
+def _rebuilt(arrow_type: pa.DataType, leaf: Callable[[pa.DataType], pa.DataType]) -> pa.DataType:
+    """The type with other leaves, and without dictionaries."""
     if pa.types.is_dictionary(arrow_type):
-        return plain_type(arrow_type.value_type)
+        return _rebuilt(arrow_type.value_type, leaf)
     if pa.types.is_map(arrow_type):
-        return pa.map_(plain_type(arrow_type.key_type), plain_type(arrow_type.item_type))
+        return pa.map_(_rebuilt(arrow_type.key_type, leaf), _rebuilt(arrow_type.item_type, leaf))
     if pa.types.is_struct(arrow_type):
-        return pa.struct([field.with_type(plain_type(field.type)) for field in arrow_type])
+        return pa.struct([field.with_type(_rebuilt(field.type, leaf)) for field in arrow_type])
     if is_list(arrow_type):
-        return _plain_list(arrow_type)
-    return _WITHOUT_VIEW.get(arrow_type, arrow_type)
-
-
-def _plain_list(arrow_type: pa.DataType) -> pa.DataType:
-    item = arrow_type.value_field.with_type(plain_type(arrow_type.value_type))
-    is_large = pa.types.is_large_list(arrow_type) or pa.types.is_large_list_view(arrow_type)
-    return pa.large_list(item) if is_large else pa.list_(item)
+        item = arrow_type.value_field.with_type(_rebuilt(arrow_type.value_type, leaf))
+        is_large = pa.types.is_large_list(arrow_type) or pa.types.is_large_list_view(arrow_type)
+        return pa.large_list(item) if is_large else pa.list_(item)
+    return leaf(arrow_type)
 
 
 def kind_of_name(name: LogicalType) -> str:

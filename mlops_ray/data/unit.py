@@ -22,7 +22,7 @@ from mlops_ray.data.parquet_file import read_footer, read_row_group
 from mlops_ray.data.partition import partition_fields, partition_values
 from mlops_ray.data.schema import ARROW_TYPES, Schema, kind_of, schema_of, untyped_columns
 from mlops_ray.data.text_cut import cut_rows
-from mlops_ray.data.type_names import plain_type, storage_type
+from mlops_ray.data.type_names import joinable_type, storage_type
 from mlops_ray.errors import ColumnError, SourceError, Where
 
 if TYPE_CHECKING:
@@ -299,7 +299,7 @@ def _carried(column: pa.ChunkedArray, dtype: LogicalType) -> pa.Array:
     column.validate(full=True)
     if pa.types.is_null(column.type):
         return pa.nulls(len(column), storage_type(dtype))
-    return _joined(column.cast(plain_type(column.type)))
+    return _joined(column.cast(joinable_type(column.type)))
 
 
 def _declared(
