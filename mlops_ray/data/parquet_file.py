@@ -20,6 +20,7 @@ __all__ = ["count_rows", "read_footer", "read_row_group"]
 
 # Parquet's own UUID and JSON come as the bytes and texts that they are.
 _PLAIN: Final = {"arrow_extensions_enabled": False}
+_TORN: Final = (OSError, UnicodeDecodeError, pa.ArrowException)  # Of text: the name of a column.
 
 
 def read_footer(path: Place, name: str) -> tuple[pa.Schema, int]:
@@ -30,8 +31,12 @@ def read_footer(path: Place, name: str) -> tuple[pa.Schema, int]:
     """
     try:
         with _opened(path, name) as source, pq.ParquetFile(source, **_PLAIN) as file:
+            footer = file.metadata
+            groups = range(footer.num_row_groups)
+            n_rows = sum(footer.row_group(at).num_rows for at in groups)
+            _check_rows(n_rows, footer.num_rows, name)
             return file.schema_arrow, file.num_row_groups
-    except (OSError, pa.ArrowException) as error:
+    except _TORN as error:
         raise _unreadable(name, error) from error
 
 
@@ -44,7 +49,7 @@ def count_rows(path: Place, name: str) -> int:
     try:
         with _opened(path, name) as source, pq.ParquetFile(source, **_PLAIN) as file:
             return int(file.metadata.num_rows)
-    except (OSError, pa.ArrowException) as error:
+    except _TORN as error:
         raise _unreadable(name, error) from error
 
 
@@ -77,13 +82,34 @@ def read_row_group(
                 **_PLAIN,
             ) as file,
         ):
-            return file.read_row_group(row_group, columns=list(columns), use_threads=False)
-    except KeyError as error:
-        where = Where(file=name, key=columns[0] if len(columns) == 1 else "")
+            _check_present(file, columns)
+            table = file.read_row_group(row_group, columns=list(columns), use_threads=False)
+            _check_rows(table.num_rows, file.metadata.row_group(row_group).num_rows, name)
+            return table
+    except KeyError as error:  # Also of Arrow, which knows the name as bytes.
+        column = error.args[0]
+        where = Where(file=name, key=column.decode() if isinstance(column, bytes) else column)
         hint = "the file is damaged, or was replaced since its columns were listed"
-        raise SourceError("the Parquet file lacks a column", str(error), "", hint, where) from error
-    except (OSError, pa.ArrowException) as error:
+        raise SourceError("the Parquet file lacks a column", "", "", hint, where) from error
+    except _TORN as error:
         raise _unreadable(name, error) from error
+
+
+def _check_present(file: pq.ParquetFile, columns: Sequence[str]) -> None:
+    for column in columns:
+        if file.schema_arrow.get_field_index(column) < 0:
+            raise KeyError(column)
+
+
+def _check_rows(found: int, wanted: int, name: str) -> None:
+    """Refuse a footer that contradicts itself: it has no checksum, but counts rows several times.
+
+    Raises:
+        SourceError: The numbers differ.
+    """
+    if found != wanted:
+        what, hint = "the Parquet file's counts of rows disagree", "the file is damaged"
+        raise SourceError(what, f"{found} rows", str(wanted), hint, Where(file=name))
 
 
 def _opened(path: Place, name: str) -> pa.NativeFile:

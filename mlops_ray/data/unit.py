@@ -274,7 +274,7 @@ def _canonical(column: pa.ChunkedArray, schema: Schema, name: str, unit: Unit) -
     wanted = ARROW_TYPES.get(schema[name])
     try:
         if wanted is None:
-            return _carried(column, schema[name])
+            return _carried(column, schema[name], name, unit)
         if pa.types.is_dictionary(column.type) and not pa.types.is_dictionary(wanted):
             column = column.cast(column.type.value_type)
         column = _declared(column, schema[name], name, unit)
@@ -293,12 +293,16 @@ def _canonical(column: pa.ChunkedArray, schema: Schema, name: str, unit: Unit) -
         ) from error
 
 
-def _carried(column: pa.ChunkedArray, dtype: LogicalType) -> pa.Array:
+def _carried(column: pa.ChunkedArray, dtype: LogicalType, name: str, unit: Unit) -> pa.Array:
     """A column of a type that is not made features of, as the file stores it."""
     # A damaged page may hold offsets and numbers of entries that do not exist.
     column.validate(full=True)
     if pa.types.is_null(column.type):
         return pa.nulls(len(column), storage_type(dtype))
+    if kind_of(column.type) != dtype:
+        what = "the column is of another type than when the files were listed"
+        where = Where(file=unit.name, key=name)
+        raise ColumnError(what, kind_of(column.type), dtype, where=where)
     return _joined(column.cast(joinable_type(column.type)))
 
 

@@ -35,3 +35,46 @@ def test_parquets_own_uuid_is_read_as_its_bytes_and_an_extension_of_arrow_is_ref
     with pytest.raises(SourceError, match=r"u: .*extension type"):
         read_footer(extended, "t")
     assert isinstance(pq.read_table(io.BytesIO(plain.read_bytes())).column("u")[0].as_py(), UUID)
+
+
+@pytest.mark.parametrize("encoded", [[], ["gone"]])
+def test_a_column_that_is_gone_since_it_was_listed_is_named(tmp_path, encoded):
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"x": [1]}), path)
+
+    with pytest.raises(SourceError, match=r"a\.parquet: gone: the Parquet file lacks a column"):
+        read_row_group(path, "a.parquet", 0, ["x", "gone"], encoded)
+
+
+def test_a_name_that_is_no_text_is_a_damaged_file(tmp_path):
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"column": [1]}), path, store_schema=False)
+    path.write_bytes(path.read_bytes().replace(b"column", b"c\xf5lumn"))
+
+    with pytest.raises(SourceError, match=r"a\.parquet: cannot read the Parquet file"):
+        read_footer(path, "a.parquet")
+
+
+def test_counts_of_rows_that_disagree_are_a_damaged_footer(tmp_path):
+    """As one flipped bit makes them, at whatever place of the footer it lies."""
+    path = tmp_path / "a.parquet"
+    table = pa.table({"x": pa.array(range(300), pa.int64())})
+    pq.write_table(
+        table, path, row_group_size=150, write_page_checksum=True, store_schema=False,
+        write_statistics=False,
+    )  # fmt: skip
+    data = path.read_bytes()
+    start = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
+    messages, rows = set(), set()
+    for at in range(8 * start, 8 * (len(data) - 8)):
+        flipped = bytearray(data)
+        flipped[at // 8] ^= 1 << at % 8
+        path.write_bytes(flipped)
+        try:
+            n_groups = read_footer(path, "a")[1]
+            rows.add(sum(read_row_group(path, "a", g, ["x"]).num_rows for g in range(n_groups)))
+        except SourceError as error:
+            messages.add(error.what)
+
+    assert rows == {300}
+    assert "the Parquet file's counts of rows disagree" in messages
