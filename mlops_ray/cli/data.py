@@ -43,13 +43,15 @@ def profile(
 ) -> int:
     """Show the statistics of every column; of personal ones no value."""
     dataset = mlops_ray.Dataset(table, data=data, num_cpus=num_cpus, address=address)
-    found = dataset.profile()
+    found = dataset.facts()
+    _say_left_out(dataset)
     if as_json:
         emit_json("profile", found.to_json())
         return OK
-    rows = [_row(name, column, dataset.pii) for name, column in found.columns.items()]
+    columns = found.profile.columns.items()
+    rows = [_row(name, column, dataset.pii) for name, column in columns]
     show_table(["column", "type", "nulls", "distinct", "min", "mean", "max", "most frequent"], rows)
-    say(f"{found.n_rows} rows")
+    say(f"{found.profile.n_rows} rows, fingerprint {found.fingerprint}")
     return OK
 
 
@@ -73,10 +75,14 @@ def contract(
     """
     dataset = mlops_ray.Dataset(table, data=data, num_cpus=num_cpus, address=address)
     if learn:
-        return _learn(dataset.learn_contract(), out, as_json=as_json)
+        draft = dataset.learn_contract()
+        _say_left_out(dataset)
+        return _learn(draft, out, as_json=as_json)
     if out is not None:
         raise typer.BadParameter("--out goes with --learn")
-    return _report(dataset.check_contract(), as_json=as_json)
+    outcome = dataset.check_contract()
+    _say_left_out(dataset)
+    return _report(outcome, as_json=as_json)
 
 
 @app.command("snapshot")
@@ -101,6 +107,12 @@ def snapshot(
     )
     say(f"snapshot {kept.snapshot} of {kept.source}")
     return OK
+
+
+def _say_left_out(dataset: Any) -> None:  # noqa: ANN401 - mlops_ray.Dataset, heavy
+    for file in dataset.left_out:
+        lost = "" if file.n_rows is None else f", {file.n_rows} rows"
+        say(f"left out {file.name}{lost}: {file.reason}")
 
 
 def _learn(draft: str, out: Path | None, *, as_json: bool) -> int:

@@ -24,6 +24,7 @@ __all__ = [
     "CategoryProfile",
     "ColumnProfile",
     "NumberProfile",
+    "PresenceProfile",
     "TimeProfile",
     "column_profile_from_json",
     "merge_columns",
@@ -37,7 +38,7 @@ _UNITS: Final[dict[str, Literal["D", "us"]]] = {"date": "D", "timestamp": "us"}
 
 @dataclass(frozen=True, slots=True)
 class NumberProfile:
-    """Statistics of an integer or float column, over its values as float64.
+    """Statistics of an integer, float or decimal column, over its values as float64.
 
     Attributes:
         dtype: Logical type.
@@ -238,16 +239,52 @@ class TimeProfile:
         return cls(value["dtype"], value["n_rows"], value["n_null"], *read)
 
 
-ColumnProfile: TypeAlias = NumberProfile | CategoryProfile | TimeProfile
+@dataclass(frozen=True, slots=True)
+class PresenceProfile:
+    """How often a column has a value: of types that are not measured, or whose values are private.
+
+    Attributes:
+        dtype: Logical type.
+        n_rows: Rows, with nulls.
+        n_null: Rows without a value.
+    """
+
+    dtype: LogicalType
+    n_rows: int
+    n_null: int
+
+    @classmethod
+    def merged(cls, parts: Sequence[PresenceProfile]) -> Self:
+        """Statistics of all parts together."""
+        n_rows, n_null = (sum(p.n_rows for p in parts), sum(p.n_null for p in parts))
+        return cls(parts[0].dtype, n_rows, n_null)
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON, for `column_profile_from_json`."""
+        return {
+            "kind": "presence",
+            "dtype": self.dtype,
+            "n_rows": self.n_rows,
+            "n_null": self.n_null,
+        }
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Self:
+        """The inverse of `to_json`."""
+        return cls(value["dtype"], value["n_rows"], value["n_null"])
+
+
+ColumnProfile: TypeAlias = NumberProfile | CategoryProfile | TimeProfile | PresenceProfile
 _KINDS: Final[dict[str, type[ColumnProfile]]] = {
     "number": NumberProfile,
     "category": CategoryProfile,
     "time": TimeProfile,
+    "presence": PresenceProfile,
 }
 
 
 def column_profile_from_json(value: dict[str, Any]) -> ColumnProfile:
-    """The profile that `to_json` of any of the three kinds wrote."""
+    """The profile that `to_json` of any of the kinds wrote."""
     return _KINDS[value["kind"]].from_json(value)
 
 

@@ -11,8 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlops_ray.data.cells import FixedCells, TextCells
-from mlops_ray.data.column_profile import CategoryProfile, NumberProfile, TimeProfile
+from mlops_ray.data.cells import CarriedCells, FixedCells, TextCells
+from mlops_ray.data.column_profile import (
+    CategoryProfile,
+    NumberProfile,
+    PresenceProfile,
+    TimeProfile,
+)
 from mlops_ray.data.counts import MAX_DISTINCT, ValueCounts
 from mlops_ray.data.exact import LIMIT, ExactSum, RunningSum
 from mlops_ray.data.histogram import Histogram, top_bits
@@ -57,6 +62,8 @@ def measure_column(
     """
     if isinstance(cells, TextCells):
         return list(_texts(cells, rows, hasher))
+    if isinstance(cells, CarriedCells):
+        return list(_carried(cells, dtype, rows, hasher))
     if dtype in {"integer", "float"}:
         return list(_numbers(cells, dtype, rows, hasher))
     if hasher is not None:
@@ -188,6 +195,21 @@ def _texts(cells: TextCells, rows: RowParts, hasher: RowHasher | None) -> Iterat
         counts = ValueCounts.of_codes(own, cells.values)
         n_null = int(np.count_nonzero(own == len(cells.values)))
         yield CategoryProfile("string", n_rows, n_null, counts)
+
+
+def _carried(
+    cells: CarriedCells, dtype: LogicalType, rows: RowParts, hasher: RowHasher | None
+) -> Iterator[ColumnProfile]:
+    if hasher is not None:
+        for piece in rows.pieces():
+            hasher.absorb_lanes(piece, cells.words)
+    if cells.numbers is not None:
+        yield from _numbers(cells.numbers, dtype, rows, None)
+        return
+    for part, n_rows in enumerate(rows.sizes):
+        nulls = cells.nulls
+        n_null = 0 if nulls is None else int(np.count_nonzero(rows.of_part(nulls, part)))
+        yield PresenceProfile(dtype, n_rows, n_null)
 
 
 def _booleans(

@@ -10,6 +10,7 @@ from mlops_ray.data.column_profile import (
     CategoryProfile,
     ColumnProfile,
     NumberProfile,
+    PresenceProfile,
     TimeProfile,
     column_profile_from_json,
     merge_columns,
@@ -30,6 +31,7 @@ __all__ = [
     "CategoryProfile",
     "ColumnProfile",
     "NumberProfile",
+    "PresenceProfile",
     "Profile",
     "TimeProfile",
 ]

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pyarrow as pa
 
-from mlops_ray.data.column_profile import CategoryProfile, NumberProfile, TimeProfile
+from mlops_ray.data.column_profile import (
+    CategoryProfile,
+    NumberProfile,
+    PresenceProfile,
+    TimeProfile,
+    column_profile_from_json,
+)
 from mlops_ray.data.counts import ValueCounts
 from mlops_ray.data.histogram import Histogram
 from mlops_ray.data.profile import Profile
@@ -24,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["profile_content", "profile_of_content"]
 
-_STORED: Final = {"integer": "<i8", "float": "<f8", "boolean": "u1"}
+_STORED: Final = {"integer": "<i8", "float": "<f8", "decimal": "<f8", "boolean": "u1"}
 
 
 def profile_content(profile: Profile) -> tuple[dict[str, Any], Arrays]:
@@ -43,7 +49,7 @@ def profile_of_content(content: dict[str, Any], arrays: Iterator[NDArray[Any]]) 
 
 
 def _column(column: ColumnProfile, arrays: Arrays) -> dict[str, Any]:
-    if isinstance(column, TimeProfile):
+    if isinstance(column, TimeProfile | PresenceProfile):
         return column.to_json()
     if isinstance(column, NumberProfile):
         arrays += [column.histogram.buckets.astype(np.int32), column.histogram.counts]
@@ -54,8 +60,8 @@ def _column(column: ColumnProfile, arrays: Arrays) -> dict[str, Any]:
 
 
 def _read_column(item: dict[str, Any], arrays: Iterator[NDArray[Any]]) -> ColumnProfile:
-    if item["kind"] == "time":
-        return TimeProfile.from_json(item)
+    if item["kind"] in {"time", "presence"}:
+        return column_profile_from_json(item)
     if item["kind"] == "category":
         return CategoryProfile.of_parts(item, _read_counts(item, arrays))
     histogram = Histogram(next(arrays).astype(np.int64), next(arrays))

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from mlops_ray.data.cells import TextCells, decode
+from mlops_ray.data.cells import CarriedCells, TextCells, decode
+from mlops_ray.data.mixing import FINAL_SHIFT, FINAL_STEPS, LANE_STEPS
 from mlops_ray.data.row_parts import PIECE_ROWS, RowParts
 from mlops_ray.data.text_hash import hash_texts
 from mlops_ray.manifest.canonical import canonical_bytes
@@ -36,10 +37,6 @@ __all__ = ["N_LANES", "RowHasher", "hash_rows"]
 
 N_LANES: Final = 2
 _DOMAIN: Final = b"mlops-ray/rowhash/v2"
-# A lane each: how far a word is shifted onto itself, and what it is multiplied by.
-_STEPS: Final = ((np.uint64(32), np.uint64(0xBF58476D1CE4E5B9)),
-                 (np.uint64(29), np.uint64(0x94D049BB133111EB)))  # fmt: skip
-_FINAL: Final = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB))
 
 
 class RowHasher:
@@ -73,7 +70,7 @@ class RowHasher:
         """
         shifted = self._shifted[: words.size]
         for at in range(N_LANES) if lane is None else (lane,):
-            shift, multiplier = _STEPS[at]
+            shift, multiplier = LANE_STEPS[at]
             state = self.lanes[at, piece.start : piece.stop]
             state ^= words
             np.right_shift(state, shift, out=shifted)
@@ -94,6 +91,18 @@ class RowHasher:
         for lane in range(N_LANES):
             table[lane].take(codes, out=words, mode="clip")
             self.absorb(piece, words, lane)
+
+    def absorb_lanes(self, piece: Piece, words: NDArray[np.uint64]) -> None:
+        """Take in a piece of a column with words of its own for each lane.
+
+        Args:
+            piece: Which rows.
+            words: Of all cells in the table's order, shape ``(2, n_rows)``.
+        """
+        own = np.empty(piece.stop - piece.start, dtype=np.uint64)
+        for lane in range(N_LANES):
+            self.rows.fill(own, words[lane], piece)
+            self.absorb(piece, own, lane)
 
     def finish(self) -> NDArray[np.uint64]:
         """The rows' hashes, shape ``(2, n_rows)``, in the order of the parts."""
@@ -133,6 +142,10 @@ def _absorb(hasher: RowHasher, cells: Cells) -> None:
             hasher.rows.fill(own, cells.codes, piece)
             hasher.absorb_texts(piece, own, texts)
         return
+    if isinstance(cells, CarriedCells):
+        for piece in hasher.rows.pieces():
+            hasher.absorb_lanes(piece, cells.words)
+        return
     buffer = np.empty(n_rows, dtype=np.uint64)
     for piece in hasher.rows.pieces():
         words = buffer[: piece.stop - piece.start]
@@ -142,9 +155,9 @@ def _absorb(hasher: RowHasher, cells: Cells) -> None:
 
 def _finalise(words: NDArray[np.uint64], shifted: NDArray[np.uint64]) -> None:
     """SplitMix64's finaliser, in place: a bijection in which every bit depends on every bit."""
-    for shift, multiplier in _FINAL:
-        np.right_shift(words, np.uint64(shift), out=shifted)
+    for shift, multiplier in FINAL_STEPS:
+        np.right_shift(words, shift, out=shifted)
         words ^= shifted
-        words *= np.uint64(multiplier)
-    np.right_shift(words, np.uint64(31), out=shifted)
+        words *= multiplier
+    np.right_shift(words, FINAL_SHIFT, out=shifted)
     words ^= shifted

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from mlops_ray.data.cells import decode
 from mlops_ray.data.contract_pass import set_aside, tally_rows
 from mlops_ray.data.contract_tally import ContractTally
-from mlops_ray.data.fingerprint import RowTally
+from mlops_ray.data.fingerprint import RowSequence, RowTally
 from mlops_ray.data.measure import measure_column
 from mlops_ray.data.packed import pack, unpack
 from mlops_ray.data.profile import Profile
@@ -70,12 +70,15 @@ class Scan:
         schema: Of the columns read.
         profiles: Group of rows, such as ``train``, -> its statistics.
         tallies: Group of rows -> its multiset of rows.
+        sequence: All rows in the order of the input; not part of the bytes, which do not depend on
+            it.
         contract: What the rules of the contract counted; not part of the bytes.
     """
 
     schema: Schema
     profiles: dict[str, Profile]
     tallies: dict[str, RowTally]
+    sequence: RowSequence = field(default_factory=RowSequence, compare=False)
     contract: ContractTally = field(default_factory=ContractTally, compare=False)
 
     @property
@@ -87,6 +90,11 @@ class Scan:
     def fingerprint(self) -> str:
         """The logical fingerprint of all rows."""
         return reduce(RowTally.__add__, self.tallies.values()).fingerprint(self.schema)
+
+    @property
+    def ordered_fingerprint(self) -> str:
+        """The logical fingerprint of all rows in the order of the input."""
+        return self.sequence.fingerprint(self.schema)
 
     @property
     def membership(self) -> dict[str, str]:
@@ -164,13 +172,13 @@ def scan_unit(plan: ScanPlan, unit: Unit) -> bytes:
         columns = {name: measured[name][at] for name in plan.schema}
         profiles[group] = Profile(rows.sizes[at], columns)
         tallies[group] = RowTally.of(hashes[:, rows.bounds[at] : rows.bounds[at + 1]])
-    return _answer(profiles, tallies, checked)
+    return _answer(profiles, tallies, RowSequence.of(hashes, rows.order), checked)
 
 
 def combine_answers(answers: Sequence[bytes]) -> bytes:
     """Partial results of several units as those of one."""
     found = _merged({}, answers)
-    return _answer(found.profiles, found.tallies, found.contract)
+    return _answer(found.profiles, found.tallies, found.sequence, found.contract)
 
 
 def _parts(table: pa.Table, plan: ScanPlan) -> RowParts:
@@ -182,6 +190,7 @@ def _parts(table: pa.Table, plan: ScanPlan) -> RowParts:
 def _merged(schema: Schema, answers: Sequence[bytes]) -> Scan:
     read = [unpack(answer) for answer in answers]
     parts = [_of_content(content["groups"], arrays) for content, arrays in read]
+    sequences = [RowSequence.from_json(content["sequence"]) for content, _ in read]
     checked = [ContractTally.from_json(content["contract"]) for content, _ in read]
     groups = list(parts[0][0])
     return Scan(
@@ -191,15 +200,20 @@ def _merged(schema: Schema, answers: Sequence[bytes]) -> Scan:
             group: reduce(RowTally.__add__, (tallies[group] for _, tallies in parts))
             for group in groups
         },
+        reduce(RowSequence.__add__, sequences),
         reduce(ContractTally.__add__, checked),
     )
 
 
 def _answer(
-    profiles: dict[str, Profile], tallies: dict[str, RowTally], checked: ContractTally
+    profiles: dict[str, Profile],
+    tallies: dict[str, RowTally],
+    sequence: RowSequence,
+    checked: ContractTally,
 ) -> bytes:
     groups, arrays = _content(profiles, tallies)
-    return pack({"groups": groups, "contract": checked.to_json()}, arrays)
+    more = {"sequence": sequence.to_json(), "contract": checked.to_json()}
+    return pack({"groups": groups, **more}, arrays)
 
 
 def _content(

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final
 
+from mlops_ray.data.cast import cast_targets
 from mlops_ray.errors import ColumnError, ConfigError, Where
 from mlops_ray.features.declaration import read_step
 from mlops_ray.features.steps import DECLARABLE, STEPS
@@ -26,13 +27,15 @@ if TYPE_CHECKING:
     from mlops_ray.config.feature_steps import FeatureGroup
     from mlops_ray.data.schema import LogicalType, Schema
 
-__all__ = ["FeatureSpec", "further_passes", "resolve_features"]
+__all__ = ["FeatureSpec", "further_passes", "input_dtype", "resolve_features"]
 
 _WILDCARDS: Final = frozenset("*?[")
+# What a model can be given; a column of any other type is merely carried along.
 _KINDS: Final[dict[LogicalType, tuple[FeatureKind, ...]]] = {
     "integer": ("number", "category"),
     "boolean": ("number", "category"),
     "float": ("number",),
+    "decimal": ("number",),
     "string": ("category",),
     "timestamp": ("time",),
     "date": ("time",),
@@ -51,7 +54,7 @@ class FeatureSpec:
 
     Attributes:
         columns: Names of the input columns.
-        dtypes: Their logical types.
+        dtypes: Their logical types; of decimals ``float``, since that is what they are given as.
         kind: Whether values are measured, told apart, or times.
         steps: The declared steps, in order, with all defaults.
         name: Of a joint feature; else the column.
@@ -131,6 +134,16 @@ def resolve_features(
     return specs
 
 
+def input_dtype(dtype: LogicalType) -> LogicalType:
+    """The type in which a model takes values of a column.
+
+    Example:
+        >>> input_dtype("decimal"), input_dtype("date")
+        ('float', 'date')
+    """
+    return "float" if dtype == "decimal" else dtype
+
+
 def further_passes(specs: Sequence[FeatureSpec]) -> int:
     """Passes over the training rows, after that of the profile, that fitting takes at most.
 
@@ -202,21 +215,21 @@ def _named(column: str, schema: Schema, exclude: Set[str], where: Where) -> str:
 
 
 def _spec(column: str, dtype: LogicalType, steps: tuple[Step, ...], where: Where) -> FeatureSpec:
-    kind = next((kind for kind in _KINDS[dtype] if _end(kind, steps) in _RESULTS), None)
+    kind = next((kind for kind in _kinds(dtype) if _end(kind, steps) in _RESULTS), None)
     if kind is None:
         raise _misfit(column, dtype, steps, where)
-    return FeatureSpec((column,), (dtype,), kind, steps, column)
+    return FeatureSpec((column,), (input_dtype(dtype),), kind, steps, column)
 
 
 def _joint(
     columns: list[str], schema: Schema, steps: tuple[Step, ...], where: Where
 ) -> FeatureSpec:
     for column in columns:
-        if "number" not in _KINDS[schema[column]] or _end("number", steps) is None:
+        if "number" not in _kinds(schema[column]) or _end("number", steps) is None:
             raise _misfit(column, schema[column], steps, where)
     names = [step.named for step in steps if isinstance(step, JointStep) and step.named]
     name = names[0] if names else "*".join(columns)
-    dtypes = tuple(schema[column] for column in columns)
+    dtypes = tuple(input_dtype(schema[column]) for column in columns)
     return FeatureSpec(tuple(columns), dtypes, "number", steps, name)
 
 
@@ -228,13 +241,33 @@ def _end(kind: Kind, steps: Sequence[Step]) -> Kind | None:
     return found
 
 
+def _kinds(dtype: LogicalType) -> tuple[FeatureKind, ...]:
+    return _KINDS.get(dtype, ())
+
+
 def _misfit(column: str, dtype: LogicalType, steps: tuple[Step, ...], where: Where) -> ColumnError:
+    if not _kinds(dtype):
+        return _no_feature(column, dtype, where)
     given = ", ".join(step.step for step in steps) or "no step"
     return ColumnError(
         f"the steps do not fit column {column!r}",
         f"{given} on a column of type {dtype}",
-        "; or ".join(_ways(kind) for kind in _KINDS[dtype]),
+        "; or ".join(_ways(kind) for kind in _kinds(dtype)),
         "change its steps or leave it out of the features",
+        where,
+    )
+
+
+def _no_feature(column: str, dtype: LogicalType, where: Where) -> ColumnError:
+    targets = cast_targets(dtype)
+    way = "write what the model is to see of it as a column of its own"
+    if targets:
+        way = f"declare 'data.columns.{column}.cast: {targets[0]}', or {way}"
+    return ColumnError(
+        f"column {column!r} is of a type that no feature is made of",
+        dtype,
+        "integers, floats, decimals, booleans, texts, dates or timestamps",
+        f"leave it out of the features; or {way}",
         where,
     )
 

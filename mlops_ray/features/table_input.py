@@ -22,7 +22,7 @@ __all__ = ["blocks_of_table"]
 
 # Number types that may stand for one another; whether floats are whole is checked by value.
 _ACCEPTED: Final[dict[LogicalType, frozenset[LogicalType]]] = {
-    "float": frozenset({"float", "integer"}),
+    "float": frozenset({"float", "integer", "decimal"}),
     "integer": frozenset({"integer", "float"}),
 }
 _UNTYPED: Final[dict[LogicalType, pa.DataType]] = {

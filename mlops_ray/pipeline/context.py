@@ -98,12 +98,12 @@ class Context:
     @property
     def schema(self) -> Schema:
         """Logical types of the columns that the run reads."""
-        return self.spec.data.columns  # type: ignore[return-value]  # Checked when the spec was frozen.
+        return self.spec.data.columns
 
     @property
     def casts(self) -> dict[str, LogicalType]:
         """Columns whose type was declared, whatever the files hold."""
-        return self.spec.data.casts  # type: ignore[return-value]  # Likewise.
+        return self.spec.data.casts
 
     @property
     def split_rows(self) -> SplitRows:

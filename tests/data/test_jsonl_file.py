@@ -80,7 +80,6 @@ def test_a_value_that_does_not_fit_names_file_and_column(write, value):
         (['{"a": 1, "a": 2}\n'], "twice"),
         (['{"a": "\\ud800"}\n'], r"cannot read|UTF-8"),
         ([""], "cannot read"),
-        ([{"a": {"b": 1}}], "a: .*not supported"),
     ],
 )
 def test_what_is_no_table_of_plain_values_is_refused(write, rows, message):

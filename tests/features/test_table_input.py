@@ -18,7 +18,7 @@ TEXT = CompiledTransform(FeatureState((one_hot_feature("x", "string", ("a",)),))
         (NUMBER, pa.array([1.0, 1.5]), "not whole: got .*1.5.* in row 1"),
         (FLAG, pa.array([1]), "got integer, wanted boolean"),
         (TEXT, pa.array([1]), "got integer, wanted string"),
-        (TEXT, pa.array([b"a"]), "got type binary, wanted string"),
+        (TEXT, pa.array([b"a"]), "got binary, wanted string"),
     ],
 )
 def test_a_column_of_another_type_is_refused(transform, column, message):

@@ -5,7 +5,6 @@ import pytest
 
 from mlops_ray.config.feature_steps import FeatureGroup
 from mlops_ray.config.model import SplitConfig
-from mlops_ray.data.parquet_file import parquet_bytes
 from mlops_ray.data.profile import Profile
 from mlops_ray.data.source import FoundFile
 from mlops_ray.data.split import SPLITS, SplitRows, assign_split
@@ -37,7 +36,7 @@ RULE = SplitConfig.model_validate({"test": {"share": 0.3}, "valid": {"share": 0.
 def planned(tmp_path, table):
     """A plan, and the one unit of the table."""
     path = tmp_path / "rows.parquet"
-    path.write_bytes(parquet_bytes(table))
+    pq.write_table(table, path, write_page_checksum=True)
     files = [FoundFile(path.name, path, "parquet", path.stat().st_size)]
     schema, (unit,) = read_schema(files), list_units(files)
     groups = [FeatureGroup.model_validate(group) for group in GROUPS]

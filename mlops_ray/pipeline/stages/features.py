@@ -11,7 +11,7 @@ from mlops_ray.data.scan import Scan
 from mlops_ray.features.declaration import read_step
 from mlops_ray.features.fit import fit_features
 from mlops_ray.features.matrix_file import matrix_to_bytes
-from mlops_ray.features.plan import FeatureSpec
+from mlops_ray.features.plan import FeatureSpec, input_dtype
 from mlops_ray.features.refine import RefinePlan, refine, refine_unit
 from mlops_ray.manifest import canonical_bytes
 from mlops_ray.pipeline.context import Finished
@@ -93,6 +93,6 @@ def _declared(context: Context) -> list[FeatureSpec]:
 
 def _spec(context: Context, declared: FeatureDeclaration) -> FeatureSpec:
     columns = tuple(declared.columns)
-    dtypes = tuple(context.schema[column] for column in columns)
+    dtypes = tuple(input_dtype(context.schema[column]) for column in columns)
     steps = tuple(read_step(StepDeclaration.model_validate(step)) for step in declared.steps)
     return FeatureSpec(columns, dtypes, declared.kind, steps, declared.column)

@@ -33,6 +33,8 @@ def execute(context: Context) -> Finished:
     engine, facts = reading.facts_of_reading(unit_map)
     name = context.put("scan", found.to_bytes(), value=found, again=True)
     outputs |= {"fingerprint": found.fingerprint, "scan": name}
+    if not context.spec.data.order_by:  # Else no order of the input shows in anything.
+        outputs["ordered_fingerprint"] = found.ordered_fingerprint
     if outcome is not None:
         outputs["contract"] = context.put("contract", outcome.to_bytes(), value=outcome)
     return Finished(outputs, engine, {**facts, "rows": found.n_rows})
