@@ -18,6 +18,7 @@ from mlops_ray.errors import StoreError
 from mlops_ray.features.table_output import TablePlan, write_unit
 from mlops_ray.manifest import Spec, canonical_bytes, from_canonical
 from mlops_ray.pipeline.capture import captured, facts_of
+from mlops_ray.pipeline.declared import function_modules
 from mlops_ray.pipeline.engine import Engine
 from mlops_ray.pipeline.freeze import spec_of
 from mlops_ray.pipeline.objects import ObjectList
@@ -26,6 +27,7 @@ from mlops_ray.pipeline.prepared import folds_of
 from mlops_ray.pipeline.stages.features import fit
 from mlops_ray.pipeline.workers import Workers
 from mlops_ray.runtime.code_bundle import extracted
+from mlops_ray.runtime.recorded_code import importing
 from mlops_ray.storage import digest, fail_point, write_atomically
 
 if TYPE_CHECKING:
@@ -140,15 +142,17 @@ class FeatureBuild:
             pinned = pin_inputs(self.resolved, objects, self.digests, self.root)
             files = [item.file for item in pinned]
         spec = Spec.from_bytes(spec_of(self.resolved, files, facts_of(bundle)).to_bytes())
+        folder = extracted(bundle, store.root)
         workers = Workers(
             placement=self.placement,
             size_bytes=sum(file.size_bytes for file in files),
             threads=1,
-            code=extracted(bundle, store.root),
+            code=folder,
             cleanup=stack,
             progress=self.progress,
         )
         code, reuse = bundle.files, self.reuse
+        stack.enter_context(importing(folder, code, function_modules(spec)))
         return Engine(spec, files, code, objects, workers, self.progress, self.digests, reuse)
 
 
