@@ -1,4 +1,4 @@
-"""`mlops-ray features ...`: what is done with the declared features outside a run."""
+"""`mlops-ray features ...`: feature sets, and tables of the declared features."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 import mlops_ray
+from mlops_ray.cli import feature_sets
 from mlops_ray.cli.exit_codes import OK
 from mlops_ray.cli.options import (
     Address,
@@ -22,12 +23,12 @@ from mlops_ray.cli.output import emit_json, say
 
 __all__ = ["app"]
 
-app = typer.Typer(help="Feature tables.", no_args_is_help=True)
-
-
-@app.callback()
-def _group() -> None:
-    """Hold the commands of the group, of which there may be one."""
+app = typer.Typer(help="Feature sets and feature tables.", no_args_is_help=True)
+app.command("ls")(feature_sets.ls)
+app.command("show")(feature_sets.show)
+app.command("diff")(feature_sets.diff)
+app.command("test")(feature_sets.check)
+app.command("register")(feature_sets.register)
 
 
 @app.command("build")

@@ -132,7 +132,9 @@ def _matrix_params(spec: Spec) -> dict[str, Any]:
 
 def _features_params(spec: Spec) -> dict[str, Any]:
     declared = [feature.model_dump(mode="json", exclude_none=True) for feature in spec.features]
-    return {**_matrix_params(spec), "features": declared}
+    chosen = spec.feature_set
+    used = {} if chosen is None or chosen.used is None else {"feature_set": {"use": chosen.used}}
+    return {**_matrix_params(spec), **used, "features": declared}
 
 
 def _model_params(spec: Spec) -> dict[str, Any]:

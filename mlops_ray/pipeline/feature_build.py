@@ -141,6 +141,8 @@ class FeatureBuild:
         else:
             pinned = pin_inputs(self.resolved, objects, self.digests, self.root)
             files = [item.file for item in pinned]
+        if self.resolved.feature_set is not None:
+            objects.put("feature set", self.resolved.feature_set.to_bytes())
         spec = Spec.from_bytes(spec_of(self.resolved, files, facts_of(bundle)).to_bytes())
         folder = extracted(bundle, store.root)
         workers = Workers(

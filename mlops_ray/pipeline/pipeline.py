@@ -241,7 +241,11 @@ class Pipeline:
         workspace, root, source = self.records.workspace, self.records.root, self.loaded.config.data
         path = source.source.path if source.source and self.data is None else None
         check_outlives_upload(workspace, path, root)
-        return resolve(self.loaded, root, workspace.store, self.data, keep=keep)
+        use = self.loaded.config.feature_set.use
+        feature_set = None if use is None else self.records.feature_set(use)
+        return resolve(
+            self.loaded, root, workspace.store, self.data, keep=keep, feature_set=feature_set
+        )
 
     def _check_place(self, address: str | None, num_cpus: int | None) -> None:
         target = address or os.environ.get("RAY_ADDRESS") or "local"
