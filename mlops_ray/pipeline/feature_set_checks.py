@@ -9,7 +9,7 @@ from mlops_ray.errors import ColumnError, ConfigError, ConfigProblem, InvalidCon
 from mlops_ray.storage import digest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence, Set
+    from collections.abc import Iterable, Iterator, Sequence, Set
     from pathlib import Path
 
     from mlops_ray.config.loader import LoadedConfig
@@ -50,22 +50,27 @@ def check_inputs(feature_set: FeatureSet, schema: Schema, exclude: Set[str], whe
             raise ConfigError(what, hint=hint, where=where)
 
 
-def check_folds(feature_set: FeatureSet, key: Sequence[str], where: Where) -> None:
+def check_folds(
+    feature_set: FeatureSet, key: Sequence[str], columns: Iterable[str], where: Where
+) -> None:
     """Training rows have to fall into the folds that their encodings leave out.
 
     Args:
         feature_set: The set.
-        key: Columns that deal the folds here.
+        key: Columns that deal the folds here; all that are read where there is none.
+        columns: Those that are read.
         where: Where they are declared.
 
     Raises:
         ConfigError: The set has folds, and dealt them by other columns.
     """
-    if feature_set.folds is not None and feature_set.folds.columns != tuple(key):
+    wanted = () if feature_set.folds is None else feature_set.folds.columns
+    is_same = list(wanted) == list(key) if key else sorted(wanted) == sorted(columns)
+    if feature_set.folds is not None and not is_same:
         raise ConfigError(
             "the feature set has target encodings whose folds go by another key",
-            ", ".join(key),
-            ", ".join(feature_set.folds.columns),
+            ", ".join(key or columns),
+            ", ".join(wanted),
             "declare the key that the set was fitted with, or fit the features anew",
             where,
         )

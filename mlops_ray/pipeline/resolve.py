@@ -138,7 +138,7 @@ def resolve(
     has_files = not any(isinstance(file, InputFile) for file in files)
     check_examples(loaded, features)
     if feature_set is not None:
-        check_folds(feature_set, loaded.config.data.key or list(kept), _place(loaded, "data.key"))
+        check_folds(feature_set, loaded.config.data.key, kept, _place(loaded, "data.key"))
     return Resolved(loaded, files, text, has_files, kept, features, feature_set)
 
 

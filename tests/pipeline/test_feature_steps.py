@@ -9,7 +9,8 @@ from mlops_ray.manifest import Spec
 from mlops_ray.pipeline.capture import captured, facts_of
 from mlops_ray.pipeline.declared import STAGES
 from mlops_ray.pipeline.engine import declared_members
-from mlops_ray.pipeline.freeze import digested_inputs, spec_of
+from mlops_ray.pipeline.freeze import spec_of
+from mlops_ray.pipeline.pin import digested_inputs
 from mlops_ray.pipeline.pipeline import Pipeline
 from mlops_ray.storage import DigestCache
 
@@ -64,7 +65,7 @@ def frozen(pipeline):
     workspace, root = pipeline.records.workspace, pipeline.records.root
     resolved, digests = pipeline._resolved(), DigestCache(workspace.store_root / "digests.db")
     bundle = captured(root, resolved.loaded.config.code, workspace.store_root)
-    asked = spec_of(resolved, digested_inputs(resolved, digests), facts_of(bundle))
+    asked = spec_of(resolved, digested_inputs(resolved, digests, root), facts_of(bundle))
     return Spec.from_bytes(asked.to_bytes()), bundle.files
 
 
