@@ -32,11 +32,14 @@ app.command("register")(feature_sets.register)
 
 
 @app.command("build")
-def build(
+def build(  # noqa: PLR0913, PLR0917 - one parameter an option
     config: ConfigPath,
     out: Annotated[Path, typer.Option("--out", help="Folder to make.", show_default=False)],
     overrides: Overrides = None,
     no_cache: NoCache = False,
+    sparse: Annotated[
+        bool, typer.Option("--sparse", help="Write indices and values without zeros.")
+    ] = False,
     num_cpus: NumCpus = None,
     address: Address = None,
     store: StoreOption = None,
@@ -53,6 +56,7 @@ def build(
         address=address,
         progress=mlops_ray.terminal_progress(),
         no_cache=no_cache,
+        sparse=sparse,
     )
     content = table.to_json()
     if as_json:

@@ -93,6 +93,7 @@ class FeatureBuild:
         digests: Knows the digests of files that have not changed.
         reuse: Which finished stages may be taken.
         progress: Who is told.
+        is_sparse: Whether features are written as places and values without the zeros.
     """
 
     resolved: Resolved
@@ -102,6 +103,7 @@ class FeatureBuild:
     digests: DigestCache
     reuse: Reuse
     progress: Progress
+    is_sparse: bool = False
 
     def write(self, out: Path) -> FeatureTable:
         """Run ingest, split and profile, fit the features, and write the transformed rows.
@@ -120,7 +122,7 @@ class FeatureBuild:
             means = engine.means
             engine.run(until="profile")
             before_s, ray_before_s = time.monotonic(), means.ray_start_s
-            manifest = _written(engine.context({}), folder)
+            manifest = _written(engine.context({}), folder, is_sparse=self.is_sparse)
             ended_s, ray_start_s = time.monotonic(), means.ray_start_s
         stages = [
             {"name": stage.name, "wall_s": stage.wall_s, "cache": stage.cache}
@@ -178,9 +180,10 @@ def _whole_or_nothing(out: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _written(context: Context, folder: Path) -> dict[str, Any]:
+def _written(context: Context, folder: Path, *, is_sparse: bool) -> dict[str, Any]:
     _, state, _ = fit(context)
-    plan = TablePlan(context.schema, state, context.split_rows, folder, folds_of(context))
+    rows, folds = context.split_rows, folds_of(context)
+    plan = TablePlan(context.schema, state, rows, folder, folds, context.check, is_sparse)
     columns = plan.names
     unit_map = context.unit_map()
     files = [
@@ -188,6 +191,8 @@ def _written(context: Context, folder: Path) -> dict[str, Any]:
     ]
     context.facts_of_reading(unit_map)  # Refuses inputs that changed meanwhile.
     manifest = _manifest(context, state, columns, files)
+    if is_sparse:
+        manifest["layout"] = "sparse"
     write_atomically(folder / _MANIFEST, canonical_bytes(manifest))
     return manifest
 

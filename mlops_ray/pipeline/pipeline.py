@@ -196,6 +196,7 @@ class Pipeline:
         progress: Progress | None = None,
         in_process_below_bytes: int | None = None,
         no_cache: bool = False,
+        sparse: bool = False,
     ) -> FeatureTable:
         """Fit the declared features and write every row transformed, as Parquet files.
 
@@ -210,6 +211,7 @@ class Pipeline:
             progress: As for `run`.
             in_process_below_bytes: As for `run`.
             no_cache: As for `run`.
+            sparse: Write a row's features as ``indices`` and ``values``, without its zeros.
 
         Raises:
             StoreError: The folder is there already, or cannot be written.
@@ -231,6 +233,7 @@ class Pipeline:
             self._digests(),
             _reuse(None, no_cache=no_cache),
             progress or SilentProgress(),
+            sparse,
         )
         return build.write(Path(out))
 

@@ -85,6 +85,31 @@ def test_on_a_cluster_the_bytes_are_the_same(pipeline, tmp_path):
     assert there.manifest == here.manifest
 
 
+@pytest.mark.usefixtures("pipeline")
+def test_rows_that_the_contract_sets_aside_are_not_written(tmp_path):
+    rule = {"columns": {"x": {"range": {"max": 6.0, "on_violation": "quarantine"}}}}
+    changed = {**CONFIG, "data": {**CONFIG["data"], "contract": rule}}
+    (tmp_path / "pipeline.yaml").write_text(json.dumps(changed))
+    table = Pipeline(tmp_path / "pipeline.yaml", store=tmp_path / "store").build_features(
+        tmp_path / "out"
+    )
+
+    rows = pq.read_table(tmp_path / "rows")
+    kept = rows.filter(pc.less_equal(rows["x"], 6.0))["id"].to_pylist()
+    written = [pq.read_table(tmp_path / "out" / file["name"]) for file in table.manifest["files"]]
+    assert pa.concat_tables(written)["id"].to_pylist() == kept
+    assert len(kept) < rows.num_rows
+
+
+def test_a_sparse_table_says_so_and_has_the_same_state(pipeline, tmp_path):
+    dense = pipeline.build_features(tmp_path / "dense")
+    sparse = pipeline.build_features(tmp_path / "sparse", sparse=True)
+
+    assert sparse.manifest["state"] == dense.manifest["state"]
+    assert (dense.manifest.get("layout"), sparse.manifest["layout"]) == (None, "sparse")
+    assert sparse.manifest["columns"] == ["id", "split", "indices", "values"]
+
+
 def test_a_folder_that_is_there_is_not_touched(pipeline, tmp_path):
     (tmp_path / "out").mkdir()
 
