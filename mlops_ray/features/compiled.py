@@ -64,9 +64,7 @@ class CompiledTransform:
         blocks = blocks_of_table(self._program, self._inputs, table)
         return self._matrix(blocks, ColumnError, folds)
 
-    def csr_from_table(
-        self, table: pa.Table, folds: NDArray[np.uint64] | None = None
-    ) -> csr_array:
+    def csr_from_table(self, table: pa.Table, folds: NDArray[np.uint64] | None = None) -> csr_array:
         """Features of a table's rows without their zeros; every bit is that of `from_table`.
 
         What it takes is in proportion to the rows and the entries, however many columns there are.
