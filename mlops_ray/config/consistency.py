@@ -23,6 +23,7 @@ def contradictions(config: PipelineConfig) -> Iterator[_Contradiction]:
     yield from _repeated_columns(config)
     yield from _misfit_metrics(config)
     yield from _impossible_splits(config)
+    yield from _features_twice_or_never(config)
     yield from contract_contradictions(config.data)
     for name in sorted(set(config.search.space) & set(config.model.params)):
         yield ("search", "space", name), "also fixed in 'model.params'", "keep one of the two"
@@ -49,6 +50,18 @@ def _unreadable_source(config: PipelineConfig) -> Iterator[_Contradiction]:
             f"a source cannot be read by {scheme!r}",
             "give a local file, folder or glob, s3://bucket/path, sklearn:NAME, or a query",
         )
+
+
+def _features_twice_or_never(config: PipelineConfig) -> Iterator[_Contradiction]:
+    chosen = config.feature_set
+    if chosen.use is None and not config.features:
+        hint = "add 'features', or 'feature_set: {use: NAME@VERSION}'"
+        yield ("features",), "no features are declared", hint
+    if chosen.use is not None and config.features:
+        yield ("features",), "a feature set is used, which has its features", "keep one of the two"
+    if chosen.use is not None and chosen.examples:
+        what = "a set that is used has its own examples"
+        yield ("feature_set", "examples"), what, "declare examples beside 'features'"
 
 
 def _repeated_columns(config: PipelineConfig) -> Iterator[_Contradiction]:

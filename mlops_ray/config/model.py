@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from mlops_ray.config.code import CodeConfig
 from mlops_ray.config.contract import ContractConfig, as_time
 from mlops_ray.config.environment import EnvironmentConfig
-from mlops_ray.config.feature_steps import FeatureGroup
+from mlops_ray.config.feature_steps import FeatureGroup, FeatureSetConfig
 from mlops_ray.config.search_space import Dimension
 from mlops_ray.config.source import ColumnType, SourceConfig
 
@@ -248,7 +248,8 @@ class PipelineConfig(Declared):
     seed: int = Field(default=0, ge=0, le=2**53 - 1)
     data: DataConfig
     split: SplitConfig
-    features: list[FeatureGroup] = Field(min_length=1)
+    features: list[FeatureGroup] = Field(default_factory=list)
+    feature_set: FeatureSetConfig = FeatureSetConfig()
     model: ModelConfig
     search: SearchConfig = SearchConfig()
     gates: list[GateConfig] = Field(default_factory=list)

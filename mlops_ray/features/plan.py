@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final
 
+from mlops_ray.config.feature_steps import StepDeclaration
 from mlops_ray.data.cast import cast_targets
 from mlops_ray.errors import ColumnError, ConfigError, Where
 from mlops_ray.features.declaration import read_step
@@ -26,8 +27,9 @@ if TYPE_CHECKING:
 
     from mlops_ray.config.feature_steps import FeatureGroup
     from mlops_ray.data.schema import LogicalType, Schema
+    from mlops_ray.manifest import FeatureDeclaration
 
-__all__ = ["FeatureSpec", "further_passes", "input_dtype", "resolve_features"]
+__all__ = ["FeatureSpec", "further_passes", "input_dtype", "resolve_features", "specs_of"]
 
 _WILDCARDS: Final = frozenset("*?[")
 # What a model can be given; a column of any other type is merely carried along.
@@ -142,6 +144,18 @@ def input_dtype(dtype: LogicalType) -> LogicalType:
         ('float', 'date')
     """
     return "float" if dtype == "decimal" else dtype
+
+
+def specs_of(declared: Sequence[FeatureDeclaration], schema: Schema) -> list[FeatureSpec]:
+    """Features as they stand in a spec, or in a feature set."""
+    return [_declared_spec(feature, schema) for feature in declared]
+
+
+def _declared_spec(declared: FeatureDeclaration, schema: Schema) -> FeatureSpec:
+    columns = tuple(declared.columns)
+    dtypes = tuple(input_dtype(schema[column]) for column in columns)
+    steps = tuple(read_step(StepDeclaration.model_validate(step)) for step in declared.steps)
+    return FeatureSpec(columns, dtypes, declared.kind, steps, declared.column)
 
 
 def further_passes(specs: Sequence[FeatureSpec]) -> int:

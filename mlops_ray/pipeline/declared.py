@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from mlops_ray.manifest import Spec
 
-__all__ = ["STAGES", "STAGE_NAMES", "Outputs", "Stage"]
+__all__ = ["STAGES", "STAGE_NAMES", "Outputs", "Stage", "function_modules"]
 
 # Stage -> name of an output -> its digest, for the stages that are done.
 Outputs: TypeAlias = "Mapping[str, Mapping[str, str]]"
@@ -44,10 +44,10 @@ class Stage:
 
     def modules(self, spec: Spec) -> list[str]:
         """All modules whose import closures are the stage's code."""
-        return [self.module, *(_function_modules(spec) if self.computes_features else [])]
+        return [self.module, *(function_modules(spec) if self.computes_features else [])]
 
 
-def _function_modules(spec: Spec) -> list[str]:
+def function_modules(spec: Spec) -> list[str]:
     """Modules of the project's own feature functions."""
     steps = (step for feature in spec.features for step in feature.steps)
     names = (str(step["name"]) for step in steps if step["step"] == "function")
@@ -132,7 +132,9 @@ def _matrix_params(spec: Spec) -> dict[str, Any]:
 
 def _features_params(spec: Spec) -> dict[str, Any]:
     declared = [feature.model_dump(mode="json", exclude_none=True) for feature in spec.features]
-    return {**_matrix_params(spec), "features": declared}
+    chosen = spec.feature_set
+    used = {} if chosen is None or chosen.used is None else {"feature_set": {"use": chosen.used}}
+    return {**_matrix_params(spec), **used, "features": declared}
 
 
 def _model_params(spec: Spec) -> dict[str, Any]:

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -84,3 +86,28 @@ def test_a_feature_named_as_the_part_is_refused(tmp_path):
 
     with pytest.raises(ColumnError, match="the name of a key column"):
         _ = plan.names
+
+
+def test_a_sparse_file_has_the_features_of_the_dense_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(table_output, "_PIECE_CELLS", 6 * 64)
+    plan, unit = planned(tmp_path, TABLE)
+    dense = pq.read_table(tmp_path / from_canonical(write_unit(plan, unit))["name"])
+
+    sparse = dataclasses.replace(plan, is_sparse=True)
+    written = pq.read_table(tmp_path / from_canonical(write_unit(sparse, unit))["name"])
+
+    assert written.column_names == ["id", "split", "indices", "values"]
+    matrix = np.zeros((500, len(plan.state.outputs)), np.float32)
+    for at, row in enumerate(written.to_pylist()):
+        matrix[at, row["indices"]] = row["values"]
+    for at, name in enumerate(plan.state.outputs):
+        assert matrix[:, at].tobytes() == dense[name].to_numpy().tobytes()
+
+
+def test_too_many_columns_are_refused_with_the_way_out(tmp_path, monkeypatch):
+    monkeypatch.setattr(table_output, "MAX_COLUMNS", 3)
+    plan, unit = planned(tmp_path, TABLE)
+
+    with pytest.raises(ColumnError, match=r"got 4 features, wanted at most 3; .*--sparse"):
+        write_unit(plan, unit)
+    assert write_unit(dataclasses.replace(plan, is_sparse=True), unit)
