@@ -97,10 +97,10 @@ def test_a_sparse_file_has_the_features_of_the_dense_one(tmp_path, monkeypatch):
     written = pq.read_table(tmp_path / from_canonical(write_unit(sparse, unit))["name"])
 
     assert written.column_names == ["id", "split", "indices", "values"]
-    matrix = np.zeros((500, len(plan.state.outputs)), np.float32)
+    matrix = np.zeros((500, len(plan.transform.state.outputs)), np.float32)
     for at, row in enumerate(written.to_pylist()):
         matrix[at, row["indices"]] = row["values"]
-    for at, name in enumerate(plan.state.outputs):
+    for at, name in enumerate(plan.transform.state.outputs):
         assert matrix[:, at].tobytes() == dense[name].to_numpy().tobytes()
 
 
