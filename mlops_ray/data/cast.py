@@ -83,7 +83,13 @@ def cast_exactly(column: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArra
         return _spelt(column.cast(pa.string()), wanted)
     if is_binary(column.type):
         return _decoded(column.cast(pa.binary()))
-    cast = _unsafe(column, wanted)
+    if pa.types.is_time(column.type):  # In one unit, so that a time of the day has one spelling.
+        return _kept(column, column.cast(pa.time64("us"), safe=False)).cast(wanted)
+    return _kept(column, _unsafe(column, wanted))
+
+
+def _kept(column: pa.ChunkedArray, cast: pa.ChunkedArray) -> pa.ChunkedArray:
+    """What a column was cast to, if casting it back gives the same again."""
     lost = pc.fill_null(pc.not_equal(_back(cast, column.type), _widened(column)), False)
     n_lost = pc.sum(lost).as_py() or 0
     if n_lost:

@@ -96,7 +96,7 @@ def _outside(column: pa.ChunkedArray, dtype: LogicalType, rule: RangeRule) -> Ma
     if dtype == "integer":
         low, high = _whole_number(low, math.ceil), _whole_number(high, math.floor)
     if dtype == "decimal":
-        column = pa.array(to_numbers(column))
+        column = pa.chunked_array([to_numbers(column)])
     seen = pc.min_max(column)  # Looks past nulls and NaN.
     masks = []
     if low is not None and pc.less(seen["min"], low).as_py():

@@ -75,3 +75,40 @@ def test_steps_that_do_not_fit_the_type_say_which_would(column, steps):
         resolved({"columns": [column], "steps": steps})
 
     assert caught.value.wanted
+
+
+@pytest.mark.parametrize(
+    ("dtype", "way"),
+    [
+        ("list<float>", "as a column of its own"),
+        ('struct<"a":integer>', "as a column of its own"),
+        ("duration", "as a column of its own"),
+        ("binary", "'data.columns.odd.cast: string'"),
+        ("time", "'data.columns.odd.cast: string'"),
+    ],
+)
+@pytest.mark.parametrize(
+    "group",
+    [
+        {"columns": ["odd"], "steps": ["one_hot"]},
+        {"columns": ["o*"]},
+        {"columns": ["odd", "n"], "steps": [{"interactions": 2}]},
+    ],
+)
+def test_a_type_that_no_feature_is_made_of_is_refused_where_a_feature_names_it(dtype, way, group):
+    schema = {**SCHEMA, "odd": dtype}
+    others = [FeatureGroup.model_validate({"columns": ["n"]})]
+
+    assert [spec.column for spec in resolve_features(others, schema, {"y"})] == ["n"]
+    with pytest.raises(ColumnError, match="'odd' is of a type that no feature") as caught:
+        resolve_features([FeatureGroup.model_validate(group)], schema, {"y"})
+    assert caught.value.got == dtype
+    assert way in caught.value.hint
+
+
+def test_a_decimal_is_a_float_to_the_model():
+    group = FeatureGroup.model_validate({"columns": ["d"], "steps": ["standardize"]})
+
+    (spec,) = resolve_features([group], {"d": "decimal"}, set())
+
+    assert (spec.kind, spec.dtype) == ("number", "float")
