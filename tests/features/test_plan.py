@@ -59,7 +59,7 @@ def test_a_column_that_cannot_be_taken_says_why_and_where(columns, message):
     [
         ("s", [], "categories are left, which no model takes"),
         ("s", ["standardize"], "standardize does not take categories"),
-        ("s", [{"impute": "mean"}, "one_hot"], "impute with these options does not take categor"),
+        ("s", [{"impute": "mean"}, "one_hot"], "impute with these options does not take cat"),
         ("s", [{"rare": 2}], "categories are left"),
         ("s", ["one_hot", "standardize"], "standardize does not take indicators"),
         ("mean a", [{"one_hot": {}}], "one_hot does not take numbers"),
