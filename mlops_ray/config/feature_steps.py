@@ -45,6 +45,9 @@ class StepDeclaration(_Strict):
         if isinstance(value, dict) and len(value) == 1:
             ((name, options),) = value.items()
             return {"step": name, "options": options}
+        if not isinstance(value, dict) or "step" not in value:
+            msg = "a step is NAME or {NAME: options}; several steps are several items of the list"
+            raise ValueError(msg)
         return value
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final
 
 from mlops_ray.config.feature_steps import StepDeclaration
-from mlops_ray.data.cast import cast_targets
 from mlops_ray.errors import ColumnError, ConfigError, Where
 from mlops_ray.features.declaration import read_step
-from mlops_ray.features.steps import DECLARABLE, STEPS
+from mlops_ray.features.misfit import end_of, kinds_of, misfit
 from mlops_ray.features.steps.step import (
     CategoryStep,
     FeatureKind,
@@ -23,7 +23,7 @@ from mlops_ray.features.steps.step import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence, Set
+    from collections.abc import Iterator, Sequence, Set
 
     from mlops_ray.config.feature_steps import FeatureGroup
     from mlops_ray.data.schema import LogicalType, Schema
@@ -32,22 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["FeatureSpec", "further_passes", "input_dtype", "resolve_features", "specs_of"]
 
 _WILDCARDS: Final = frozenset("*?[")
-# What a model can be given; a column of any other type is merely carried along.
-_KINDS: Final[dict[LogicalType, tuple[FeatureKind, ...]]] = {
-    "integer": ("number", "category"),
-    "boolean": ("number", "category"),
-    "float": ("number",),
-    "decimal": ("number",),
-    "string": ("category",),
-    "timestamp": ("time",),
-    "date": ("time",),
-}
 _RESULTS: Final = frozenset({"number", "indicator"})  # What a feature may end as.
-_TAKERS: Final[dict[FeatureKind, type[Step] | tuple[type[Step], ...]]] = {
-    "number": (NumberStep, JointStep),
-    "category": CategoryStep,
-    "time": TimeStep,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,9 +214,16 @@ def _named(column: str, schema: Schema, exclude: Set[str], where: Where) -> str:
 
 
 def _spec(column: str, dtype: LogicalType, steps: tuple[Step, ...], where: Where) -> FeatureSpec:
-    kind = next((kind for kind in _kinds(dtype) if _end(kind, steps) in _RESULTS), None)
+    kind = next((kind for kind in kinds_of(dtype) if end_of(kind, steps) in _RESULTS), None)
     if kind is None:
-        raise _misfit(column, dtype, steps, where)
+        raise misfit(column, dtype, steps, where)
+    first = steps[0] if steps else None
+    if kind == "category" and isinstance(first, CategoryStep) and first.unsuited(dtype):
+        what = f"step {first.step!r} does not suit column {column!r}"
+        raise ColumnError(what, first.unsuited(dtype), f"values of type {dtype}", where=where)
+    if isinstance(first, TimeStep):
+        with _placed(where):
+            first.fit(dtype, column)
     return FeatureSpec((column,), (input_dtype(dtype),), kind, steps, column)
 
 
@@ -239,58 +231,24 @@ def _joint(
     columns: list[str], schema: Schema, steps: tuple[Step, ...], where: Where
 ) -> FeatureSpec:
     for column in columns:
-        if "number" not in _kinds(schema[column]) or _end("number", steps) is None:
-            raise _misfit(column, schema[column], steps, where)
+        if "number" not in kinds_of(schema[column]) or end_of("number", steps) is None:
+            raise misfit(column, schema[column], steps, where)
+    first = next(at for at, step in enumerate(steps) if isinstance(step, JointStep))
+    joint = steps[first]
+    keep_names = all(type(step).names is NumberStep.names for step in steps[:first])  # type: ignore[attr-defined]
+    if isinstance(joint, JointStep) and keep_names:
+        with _placed(where):
+            joint.fit(columns)
     names = [step.named for step in steps if isinstance(step, JointStep) and step.named]
     name = names[0] if names else "*".join(columns)
     dtypes = tuple(input_dtype(schema[column]) for column in columns)
     return FeatureSpec(tuple(columns), dtypes, "number", steps, name)
 
 
-def _end(kind: Kind, steps: Sequence[Step]) -> Kind | None:
-    """What the steps make of a column; None where one of them does not take it."""
-    found: Kind | None = kind
-    for step in steps:
-        found = step.gives(found) if found is not None else None
-    return found
-
-
-def _kinds(dtype: LogicalType) -> tuple[FeatureKind, ...]:
-    return _KINDS.get(dtype, ())
-
-
-def _misfit(column: str, dtype: LogicalType, steps: tuple[Step, ...], where: Where) -> ColumnError:
-    if not _kinds(dtype):
-        return _no_feature(column, dtype, where)
-    given = ", ".join(step.step for step in steps) or "no step"
-    return ColumnError(
-        f"the steps do not fit column {column!r}",
-        f"{given} on a column of type {dtype}",
-        "; or ".join(_ways(kind) for kind in _kinds(dtype)),
-        "change its steps or leave it out of the features",
-        where,
-    )
-
-
-def _no_feature(column: str, dtype: LogicalType, where: Where) -> ColumnError:
-    targets = cast_targets(dtype)
-    way = "write what the model is to see of it as a column of its own"
-    if targets:
-        way = f"declare 'data.columns.{column}.cast: {targets[0]}', or {way}"
-    return ColumnError(
-        f"column {column!r} is of a type that no feature is made of",
-        dtype,
-        "integers, floats, decimals, booleans, texts, dates or timestamps",
-        f"leave it out of the features; or {way}",
-        where,
-    )
-
-
-def _ways(kind: FeatureKind) -> str:
-    takers = [name for name in STEPS if name in DECLARABLE]
-    names = ", ".join(name for name in takers if issubclass(STEPS[name], _TAKERS[kind]))
-    if kind == "number":
-        return f"as a number {names}, or no step"
-    if kind == "time":
-        return f"as a time {names} first"
-    return f"as a category {names}, and then steps of a number"
+@contextmanager
+def _placed(where: Where) -> Iterator[None]:
+    """What a step says of its columns before anything is read has a place in the file."""
+    try:
+        yield
+    except ColumnError as error:
+        raise ColumnError(error.what, error.got, error.wanted, error.hint, where) from None

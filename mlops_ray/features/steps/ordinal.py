@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import math
 from itertools import count
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from mlops_ray.features.steps.step import CategoryStep, Fitted, Kind, Odd, Policies
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from mlops_ray.data.schema import LogicalType
     from mlops_ray.features.statistics import Categories, TargetSums
     from mlops_ray.features.steps.step import Code
 
 __all__ = ["Ordinal"]
+
+_TYPES: Final[dict[str, type]] = {"string": str, "integer": int, "boolean": bool}
 
 
 class Ordinal(CategoryStep):
@@ -40,6 +43,19 @@ class Ordinal(CategoryStep):
     order: list[str | int | bool] | None = Field(default=None, min_length=1)
     unseen: float | Literal["error"] = -1.0
     null: float | Literal["error"] | None = None
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Ordinal:
+        told = [(type(value), value) for value in self.order or ()]
+        if len(set(told)) < len(told):
+            msg = "a category of 'order' is named twice"
+            raise ValueError(msg)
+        return self
+
+    def unsuited(self, dtype: LogicalType) -> str:
+        """Categories of another type would never be met."""
+        odd = [v for v in self.order or () if type(v) is not _TYPES.get(dtype, str)]
+        return f"{odd[0]!r} of 'order' is no {dtype}" if odd else ""
 
     def fit_categories(self, found: Categories, target: TargetSums | None) -> Fitted:  # noqa: ARG002
         """The categories in their order."""
