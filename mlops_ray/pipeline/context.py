@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from mlops_ray.data.quarantine import quarantine_from_bytes
 from mlops_ray.data.rule import CheckPlan
 from mlops_ray.data.split import SplitRows
+from mlops_ray.data.strata import strata_from_bytes
 from mlops_ray.data.unit import list_units
 from mlops_ray.data.unit_map import map_in_process
 from mlops_ray.manifest import ObjectFacts
@@ -110,7 +111,9 @@ class Context:
         """What decides a row's part."""
         data = self.spec.data
         salt = int(self.spec.seeds["split"])
-        return SplitRows(self.spec.split, tuple(data.key), data.time, salt)
+        found = self.done.get("ingest", {}).get("strata")
+        strata = None if found is None else self.value(found, strata_from_bytes)
+        return SplitRows(self.spec.split, tuple(data.key), data.time, salt, data.target, strata)
 
     @property
     def check(self) -> CheckPlan | None:

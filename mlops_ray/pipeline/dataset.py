@@ -15,6 +15,7 @@ from mlops_ray.config.loader import load_config
 from mlops_ray.config.source import SourceConfig
 from mlops_ray.data.contract_check import judge_scan
 from mlops_ray.data.counts import ValueCounts
+from mlops_ray.data.find_strata import find_strata
 from mlops_ray.data.learn_contract import Roles, draft_contract, key_candidates
 from mlops_ray.data.profile import CategoryProfile, Profile
 from mlops_ray.data.repeated_keys import KeyLook, find_repeated_keys
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from mlops_ray.data.column_profile import ColumnProfile
     from mlops_ray.data.contract_outcome import ContractOutcome
     from mlops_ray.data.contract_tally import Found
+    from mlops_ray.data.rule import CheckPlan
     from mlops_ray.data.schema import LogicalType, Schema
     from mlops_ray.data.source import FoundFile
     from mlops_ray.data.unit import Unit
@@ -153,7 +155,7 @@ class Dataset:
             )
         check_rules(self.loaded)
         with self._opened() as table:
-            split = self._split(table.schema)
+            split = self._split(table, plan)
             wanted = {*plan.columns, *plan.key, *(split.columns if split else ())}
             schema = {name: t for name, t in table.schema.items() if name in wanted}
             what = ScanPlan(schema or table.schema, split, plan)
@@ -163,14 +165,19 @@ class Dataset:
             raise ConfigError("there is no contract")
         return outcome
 
-    def _split(self, schema: Schema) -> SplitRows | None:
+    def _split(self, table: _Opened, plan: CheckPlan | None) -> SplitRows | None:
         """How a run would part these rows; None where they lack a column for it."""
         if self.loaded is None:
             return None
         config = self.loaded.config
-        salt = derive(config.seed, "split")
-        split = SplitRows(config.split, tuple(config.data.key), config.data.time, salt)
-        return split if all(name in schema for name in split.columns) else None
+        data, salt = config.data, derive(config.seed, "split")
+        split = SplitRows(config.split, tuple(data.key), data.time, salt, data.target)
+        if any(name not in table.schema for name in split.columns):
+            return None
+        if not config.split.stratify:
+            return split
+        found = find_strata(table.schema, split, plan, table.units, table.unit_map)
+        return replace(split, strata=found)
 
     def _keys(self, profile: Profile) -> list[tuple[str, ...]]:
         declared = () if self.loaded is None else tuple(self.loaded.config.data.key)

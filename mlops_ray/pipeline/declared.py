@@ -89,9 +89,10 @@ def _and_rows(*wanted: str) -> Callable[[Spec, Outputs], dict[str, str]]:
 
 def _split_params(spec: Spec) -> dict[str, Any]:
     data = spec.data
+    classes = {"target": data.target} if spec.split.stratify else {}
     return {
         "split": spec.split.model_dump(mode="json"),
-        "data": {"key": data.key, "time": data.time, "columns": data.columns},
+        "data": {"key": data.key, "time": data.time, "columns": data.columns, **classes},
         "seed": spec.seeds["split"],
     }
 
