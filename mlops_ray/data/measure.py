@@ -18,6 +18,7 @@ from mlops_ray.data.exact import LIMIT, ExactSum, RunningSum
 from mlops_ray.data.histogram import Histogram, top_bits
 from mlops_ray.data.row_parts import PIECE_ROWS
 from mlops_ray.data.text_hash import hash_texts
+from mlops_ray.data.time_histogram import TimeHistogram
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -199,5 +200,5 @@ def _booleans(
 
 
 def _times(ticks: NDArray[np.int64], n_rows: int, n_null: int, dtype: LogicalType) -> TimeProfile:
-    bounds = (int(ticks.min()), int(ticks.max())) if ticks.size else (None, None)
-    return TimeProfile(dtype, n_rows, n_null, *bounds)
+    first, last = (int(ticks.min()), int(ticks.max())) if ticks.size else (None, None)
+    return TimeProfile(dtype, n_rows, n_null, first, last, TimeHistogram.of(ticks))
