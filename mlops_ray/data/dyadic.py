@@ -15,9 +15,19 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["level_of", "shifted"]
+__all__ = ["distinct_of", "level_of", "shifted"]
 
 _Words = TypeVar("_Words", bound="NDArray[np.integer[Any]]")
+
+
+def distinct_of(words: _Words) -> _Words:
+    """Each word once, increasing; the caller's array is left as it is."""
+    ordered = np.sort(words)  # With vector instructions; `np.unique` hashes first.
+    if ordered.size:
+        is_first = np.ones(ordered.size, dtype=np.bool_)
+        np.not_equal(ordered[1:], ordered[:-1], out=is_first[1:])
+        return ordered[is_first]  # type: ignore[return-value]  # Of the same type.
+    return ordered  # type: ignore[return-value]  # Likewise.
 
 
 def level_of(words: NDArray[np.integer[Any]], limit: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -11,6 +12,7 @@ from mlops_ray.data.column_profile import CategoryProfile, NumberProfile, TimePr
 from mlops_ray.data.counts import ValueCounts
 from mlops_ray.data.histogram import Histogram
 from mlops_ray.data.profile import Profile
+from mlops_ray.data.time_histogram import TimeHistogram
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,7 +46,9 @@ def profile_of_content(content: dict[str, Any], arrays: Iterator[NDArray[Any]]) 
 
 def _column(column: ColumnProfile, arrays: Arrays) -> dict[str, Any]:
     if isinstance(column, TimeProfile):
-        return column.to_json()
+        histogram = column.histogram or TimeHistogram()
+        arrays += [histogram.bins, histogram.counts]
+        return {**replace(column, histogram=None).to_json(), "level": histogram.level}
     if isinstance(column, NumberProfile):
         arrays += [column.histogram.buckets.astype(np.int32), column.histogram.counts]
     counts = column.counts
@@ -55,11 +59,12 @@ def _column(column: ColumnProfile, arrays: Arrays) -> dict[str, Any]:
 
 def _read_column(item: dict[str, Any], arrays: Iterator[NDArray[Any]]) -> ColumnProfile:
     if item["kind"] == "time":
-        return TimeProfile.from_json(item)
+        histogram = TimeHistogram(item["level"], next(arrays), next(arrays))
+        return replace(TimeProfile.from_json(item), histogram=histogram)
     if item["kind"] == "category":
         return CategoryProfile.of_parts(item, _read_counts(item, arrays))
-    histogram = Histogram(next(arrays).astype(np.int64), next(arrays))
-    return NumberProfile.of_parts(item, histogram, _read_counts(item, arrays))
+    buckets = Histogram(next(arrays).astype(np.int64), next(arrays))
+    return NumberProfile.of_parts(item, buckets, _read_counts(item, arrays))
 
 
 def _read_counts(item: dict[str, Any], arrays: Iterator[NDArray[Any]]) -> ValueCounts:

@@ -10,6 +10,7 @@ from mlops_ray.data.quarantine import quarantine_from_bytes
 from mlops_ray.data.rule import CheckPlan
 from mlops_ray.data.split import SplitRows
 from mlops_ray.data.strata import strata_from_bytes
+from mlops_ray.data.supervision import Supervision
 from mlops_ray.data.unit import list_units
 from mlops_ray.data.unit_map import map_in_process
 from mlops_ray.manifest import ObjectFacts
@@ -114,6 +115,12 @@ class Context:
         found = self.done.get("ingest", {}).get("strata")
         strata = None if found is None else self.value(found, strata_from_bytes)
         return SplitRows(self.spec.split, tuple(data.key), data.time, salt, data.target, strata)
+
+    @property
+    def supervision(self) -> Supervision:
+        """Which columns the target is predicted from."""
+        columns = dict.fromkeys(column for f in self.spec.features for column in f.columns)
+        return Supervision(self.spec.data.target, tuple(columns))
 
     @property
     def check(self) -> CheckPlan | None:

@@ -100,11 +100,12 @@ def _split_params(spec: Spec) -> dict[str, Any]:
 def _ingest_params(spec: Spec) -> dict[str, Any]:
     params = _split_params(spec)
     formats = {file.name: file.format for file in spec.data.inputs}
-    more: dict[str, Any] = {"formats": formats, **_contract(spec)}
+    more: dict[str, Any] = {"formats": formats, "target": spec.data.target, **_contract(spec)}
     if spec.data.on_bad_file == "quarantine":
         # A cast tells which files do not fit.
         more |= {"on_bad_file": spec.data.on_bad_file, "casts": spec.data.casts}
-    return {**params, "data": {**params["data"], **more}}
+    features = sorted(_feature_columns(spec))
+    return {**params, "data": {**params["data"], **more}, "features": features}
 
 
 def _profile_inputs(spec: Spec, done: Outputs) -> dict[str, str]:

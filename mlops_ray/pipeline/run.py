@@ -19,6 +19,7 @@ from mlops_ray.manifest import (
 
 if TYPE_CHECKING:
     from mlops_ray.data.contract_outcome import ContractOutcome
+    from mlops_ray.data.leakage import Hint
     from mlops_ray.data.profile import Profile
     from mlops_ray.data.split import SplitName
     from mlops_ray.manifest import QuarantinedFile
@@ -70,6 +71,16 @@ class Run:
 
         stored = self.record.workspace.store.get(roles[f"profile {part}"])
         return Profile.from_json(from_canonical(stored))
+
+    @property
+    def hints(self) -> tuple[Hint, ...]:
+        """What in the data looks like a leak or tells nothing; none where there is no profile."""
+        stored = [item.sha256 for item in self.envelope.objects if item.role == "hints"]
+        if not stored:
+            return ()
+        from mlops_ray.data.leakage import read_hints  # noqa: PLC0415 - as above
+
+        return read_hints(self.record.workspace.store.get(stored[0]))
 
     @property
     def run_id(self) -> str:
@@ -146,6 +157,7 @@ class Run:
             "metrics": self.metrics,
             "gates": [gate.model_dump(mode="json") for gate in self.gates],
             "contract": self.contract.to_json() if self.contract else None,
+            "hints": [hint.to_json() for hint in self.hints],
             "quarantined_files": [
                 f.model_dump(mode="json", exclude_none=True) for f in self.quarantined_files
             ],

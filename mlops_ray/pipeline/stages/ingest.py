@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mlops_ray.data.contract_check import judge_scan
+from mlops_ray.data.find_ids import find_ids
 from mlops_ray.data.find_strata import find_strata
 from mlops_ray.data.quarantine import find_bad_files, quarantine_to_bytes
 from mlops_ray.data.scan import ScanPlan, scan
@@ -34,8 +35,8 @@ def execute(context: Context) -> Finished:
     if context.spec.split.stratify:
         outputs |= _stratified(reading, unit_map)
         reading = replace(context, done={"ingest": outputs})
-    plan = ScanPlan(context.schema, reading.split_rows, context.check)
-    found = scan(reading.units, plan, unit_map)
+    plan = ScanPlan(context.schema, reading.split_rows, context.check, context.supervision)
+    found = find_ids(scan(reading.units, plan, unit_map), plan, reading.units, unit_map)
     outcome = judge_scan(found, plan, reading.units, unit_map)
     engine, facts = reading.facts_of_reading(unit_map)
     name = context.put("scan", found.to_bytes(), value=found, again=True)
