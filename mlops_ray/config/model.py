@@ -137,10 +137,17 @@ class SplitRule(Declared):
 
 
 class SplitConfig(Declared):
-    """Which rows test and validate; all others train."""
+    """Which rows test and validate; all others train.
+
+    Attributes:
+        group: Column whose rows of one value stay together; shares go by its hash.
+        stratify: Whether each class has its share in every part.
+    """
 
     test: SplitRule
     valid: SplitRule
+    group: Column | None = None
+    stratify: bool = False
 
     @model_validator(mode="after")
     def _something_left(self) -> Self:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mlops_ray.data.row_parts import Piece, RowParts
     from mlops_ray.data.schema import LogicalType
 
-__all__ = ["CarriedCells", "Cells", "FixedCells", "TextCells", "decode"]
+__all__ = ["CarriedCells", "Cells", "Counted", "FixedCells", "TextCells", "counted", "decode"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +101,14 @@ class CarriedCells:
 
 
 Cells: TypeAlias = FixedCells | TextCells | CarriedCells
+Counted: TypeAlias = FixedCells | TextCells
+
+
+def counted(cells: Cells, dtype: LogicalType) -> tuple[Counted, LogicalType] | None:
+    """A column as what can be counted of it, a decimal as a float; None of other carried ones."""
+    if not isinstance(cells, CarriedCells):
+        return cells, dtype
+    return None if cells.numbers is None else (cells.numbers, "float")
 
 
 def decode(column: Column, dtype: LogicalType, name: str = "") -> Cells:

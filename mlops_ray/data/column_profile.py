@@ -13,6 +13,7 @@ import numpy as np
 from mlops_ray.data.counts import ValueCounts
 from mlops_ray.data.exact import ExactSum
 from mlops_ray.data.histogram import Histogram
+from mlops_ray.data.time_histogram import TimeHistogram
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -195,6 +196,7 @@ class TimeProfile:
         n_null: Rows without a value.
         minimum: Earliest value, in days or microseconds since 1970; None where there is none.
         maximum: Latest value, likewise.
+        histogram: Counts in bins of equal width; None in a document that was written without.
     """
 
     dtype: LogicalType
@@ -202,16 +204,19 @@ class TimeProfile:
     n_null: int
     minimum: int | None
     maximum: int | None
+    histogram: TimeHistogram | None
 
     @classmethod
     def merged(cls, parts: Sequence[TimeProfile]) -> Self:
         """Statistics of all parts together."""
+        counted = [part.histogram for part in parts if part.histogram is not None]
         return cls(
             parts[0].dtype,
             sum(part.n_rows for part in parts),
             sum(part.n_null for part in parts),
             _extreme(min, [part.minimum for part in parts]),
             _extreme(max, [part.maximum for part in parts]),
+            None if len(counted) < len(parts) else TimeHistogram.merged(counted),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -226,17 +231,20 @@ class TimeProfile:
             "n_null": self.n_null,
             "minimum": written[0],
             "maximum": written[1],
+            "histogram": None if self.histogram is None else self.histogram.to_json(),
         }
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
         """The inverse of `to_json`."""
         unit = _UNITS[value["dtype"]]
-        read = [
+        first, last = (
             None if text is None else int(np.datetime64(text, unit).astype(np.int64))
             for text in (value["minimum"], value["maximum"])
-        ]
-        return cls(value["dtype"], value["n_rows"], value["n_null"], *read)
+        )
+        counted = value.get("histogram")  # Absent in version 1.
+        histogram = None if counted is None else TimeHistogram.from_json(counted)
+        return cls(value["dtype"], value["n_rows"], value["n_null"], first, last, histogram)
 
 
 @dataclass(frozen=True, slots=True)

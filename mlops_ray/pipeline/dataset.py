@@ -11,9 +11,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
-from mlops_ray.config.loader import load_config
+from mlops_ray.config.loader import load_config, nearest
 from mlops_ray.config.source import SourceConfig
 from mlops_ray.data.contract_check import judge_scan
+from mlops_ray.data.described import described, hints_of
+from mlops_ray.data.find_ids import find_ids
+from mlops_ray.data.find_strata import find_strata
 from mlops_ray.data.learn_contract import Roles, draft_contract, key_candidates
 from mlops_ray.data.profile import PresenceProfile, Profile
 from mlops_ray.data.quarantine import find_bad_files, shared_schema
@@ -21,9 +24,10 @@ from mlops_ray.data.repeated_keys import KeyLook, find_repeated_keys
 from mlops_ray.data.scan import ALL, ScanPlan, scan
 from mlops_ray.data.source import find_files
 from mlops_ray.data.split import SplitRows
+from mlops_ray.data.supervision import Supervision
 from mlops_ray.data.unit import list_units, read_schema
 from mlops_ray.data.unit_map import map_in_process
-from mlops_ray.errors import ConfigError, Where
+from mlops_ray.errors import ColumnError, ConfigError, Where
 from mlops_ray.pipeline.contract_rules import check_rules, plan_of
 from mlops_ray.pipeline.resolve import declared_casts
 from mlops_ray.pipeline.snapshot import snapshot_of, source_text
@@ -141,29 +145,45 @@ class Dataset:
         declared = {} if self.loaded is None else self.loaded.config.data.columns
         return frozenset(name for name, column in declared.items() if column.pii)
 
-    def profile(self) -> Profile:
+    def profile(self, target: str | None = None) -> Profile:
         """Statistics of every column; of personal ones the type and the nulls alone.
 
+        Args:
+            target: Column that the others are held against, for associations and hints of leaks;
+                by default that of the pipeline file, if there is one.
+
         Raises:
+            ColumnError: There is no such column.
             DataError: The data cannot be read.
         """
-        return self.facts().profile
+        return self.facts(target).profile
 
-    def facts(self) -> TableFacts:
+    def facts(self, target: str | None = None) -> TableFacts:
         """Statistics of every column, and the fingerprints of the rows over all columns.
 
+        Args:
+            target: As for `profile`.
+
         Raises:
+            ColumnError: There is no such column.
             DataError: The data cannot be read.
         """
         with self._opened() as table:
+            roles = self._supervision(table.schema, target)
             units = self._units(table, table.schema)
-            found = scan(units, ScanPlan(table.schema, None), table.unit_map)
+            plan = ScanPlan(table.schema, None, None, roles)
+            found = scan(units, plan, table.unit_map)
+            if roles is not None:
+                found = find_ids(found, plan, units, table.unit_map)
         profile = found.profiles[ALL]
+        if roles is not None:
+            profile = described(found, roles, ALL)
+            profile = replace(profile, hints=hints_of(found, profile))
         columns = {
             name: _without_values(column) if name in self.pii else column
             for name, column in profile.columns.items()
         }
-        hidden = Profile(profile.n_rows, columns)
+        hidden = replace(profile, columns=columns)
         return TableFacts(
             hidden, found.fingerprint, found.ordered_fingerprint, tuple(self.left_out)
         )
@@ -203,21 +223,40 @@ class Dataset:
             split = self._split(table.schema)
             wanted = {*plan.columns, *plan.key, *(split.columns if split else ())}
             schema = {name: t for name, t in table.schema.items() if name in wanted}
+            units = self._units(table, schema or table.schema)
+            if split is not None and split.rule.stratify:
+                strata = find_strata(table.schema, split, plan, units, table.unit_map)
+                split = replace(split, strata=strata)
             what = ScanPlan(schema or table.schema, split, plan)
-            units = self._units(table, what.schema)
             found = scan(units, what, table.unit_map)
             outcome = judge_scan(found, what, units, table.unit_map)
         if outcome is None:  # For the type checker: the plan has a contract.
             raise ConfigError("there is no contract")
         return outcome
 
+    def _supervision(self, schema: Schema, target: str | None) -> Supervision | None:
+        """Every column but keys, times and personal ones, beside the target."""
+        data = None if self.loaded is None else self.loaded.config.data
+        name = target or (data.target if data is not None else None)
+        if name is None or (target is None and name not in schema):
+            return None
+        if name not in schema:
+            hint = nearest(name, schema)
+            raise ColumnError(
+                f"the table has no column {name!r}", f"{len(schema)} columns", "", hint
+            )
+        special = {name, *self.pii}
+        if data is not None:
+            special |= {*data.key, *data.order_by, *([data.time] if data.time else [])}
+        return Supervision(name, tuple(column for column in schema if column not in special))
+
     def _split(self, schema: Schema) -> SplitRows | None:
-        """How a run would part these rows; None where they lack a column for it."""
+        """How a run would part these rows, without strata; None where they lack a column for it."""
         if self.loaded is None:
             return None
         config = self.loaded.config
-        salt = derive(config.seed, "split")
-        split = SplitRows(config.split, tuple(config.data.key), config.data.time, salt)
+        data, salt = config.data, derive(config.seed, "split")
+        split = SplitRows(config.split, tuple(data.key), data.time, salt, data.target)
         return split if all(name in schema for name in split.columns) else None
 
     def _keys(self, profile: Profile) -> list[tuple[str, ...]]:

@@ -89,9 +89,10 @@ def _and_rows(*wanted: str) -> Callable[[Spec, Outputs], dict[str, str]]:
 
 def _split_params(spec: Spec) -> dict[str, Any]:
     data = spec.data
+    classes = {"target": data.target} if spec.split.stratify else {}
     return {
         "split": spec.split.model_dump(mode="json"),
-        "data": {"key": data.key, "time": data.time, "columns": data.columns},
+        "data": {"key": data.key, "time": data.time, "columns": data.columns, **classes},
         "seed": spec.seeds["split"],
     }
 
@@ -99,11 +100,12 @@ def _split_params(spec: Spec) -> dict[str, Any]:
 def _ingest_params(spec: Spec) -> dict[str, Any]:
     params = _split_params(spec)
     formats = {file.name: file.format for file in spec.data.inputs}
-    more: dict[str, Any] = {"formats": formats, **_contract(spec)}
+    more: dict[str, Any] = {"formats": formats, "target": spec.data.target, **_contract(spec)}
     if spec.data.on_bad_file == "quarantine":
         # A cast tells which files do not fit.
         more |= {"on_bad_file": spec.data.on_bad_file, "casts": spec.data.casts}
-    return {**params, "data": {**params["data"], **more}}
+    features = sorted(_feature_columns(spec))
+    return {**params, "data": {**params["data"], **more}, "features": features}
 
 
 def _profile_inputs(spec: Spec, done: Outputs) -> dict[str, str]:

@@ -78,7 +78,9 @@ class Resolved:
             "size_bytes": sum(file.size_bytes for file in self.files),
             "columns": len(self.schema),
             "features": [spec.name for spec in self.features],
-            "passes": 1 if self.feature_set else 1 + further_passes(self.features),
+            "passes": 1
+            + config.split.stratify
+            + (0 if self.feature_set else further_passes(self.features)),
             "target": config.data.target,
             "family": config.model.family,
             "trials": config.search.trials,
@@ -247,6 +249,7 @@ def _special_columns(loaded: LoadedConfig) -> dict[str, str]:
         **{f"data.key.{i}": name for i, name in enumerate(data.key)},
         **{f"data.order_by.{i}": name for i, name in enumerate(data.order_by)},
         **({"data.time": data.time} if data.time else {}),
+        **({"split.group": group} if (group := loaded.config.split.group) else {}),
     }
 
 

@@ -209,7 +209,7 @@ def test_a_table_and_a_query_are_looked_at_like_files(tmp_path, monkeypatch):
     found = [
         Dataset(tmp_path / "p.yaml").profile(),
         Dataset(tmp_path / "p.yaml", data=table).profile(),
-        Dataset("unused", data=table.to_pandas()).profile(),
+        Dataset("unused", data=table.to_pandas()).profile("n"),
     ]
 
     assert found[0] == found[1] == found[2]
