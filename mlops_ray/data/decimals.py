@@ -96,8 +96,8 @@ def _rounded(
     fits &= (low <= _EXACT_INTEGER) & (low >= -_EXACT_INTEGER)
     power = _POWERS[np.where(fits, np.abs(scale), 0)]
     values[rows] = np.where(scale >= 0, low / power, low * power)
-    rest: NDArray[np.intp] = rows[~fits]
-    return rest
+    left: NDArray[np.intp] = rows[~fits]
+    return left
 
 
 def _nearest(limbs: NDArray[np.int64], scale: int) -> float:

@@ -19,6 +19,7 @@ __all__ = [
     "LogicalType",
     "is_binary",
     "is_list",
+    "is_nested",
     "is_text",
     "joinable_type",
     "kind_of_name",
@@ -172,6 +173,11 @@ def kind_of_name(name: LogicalType) -> str:
         ('list', 'date')
     """
     return name.partition("<")[0]
+
+
+def is_nested(name: LogicalType) -> bool:
+    """Whether a value is made of others, as those of lists, structs and maps are."""
+    return "<" in name
 
 
 def storage_type(name: LogicalType) -> pa.DataType:

@@ -13,6 +13,7 @@ from mlops_ray.data.contract import check_target_type
 from mlops_ray.data.quarantine import shared_schema
 from mlops_ray.data.schema import schema_of
 from mlops_ray.data.source import InputFile, find_files
+from mlops_ray.data.type_names import is_nested
 from mlops_ray.data.unit import check_typed, read_schema
 from mlops_ray.errors import ColumnError, ConfigError, ConfigProblem, InvalidConfigError, Where
 from mlops_ray.features.declaration import step_problems
@@ -262,4 +263,12 @@ def _check_present(loaded: LoadedConfig, special: dict[str, str], schema: Schema
                 f"{len(schema)} columns",
                 hint=nearest(column, schema),
                 where=_place(loaded, place),
+            )
+        if place in special and is_nested(schema[column]):
+            raise ColumnError(
+                f"column {column!r} holds lists, structs or maps",
+                schema[column],
+                "one value a row",
+                "name another column, or write what is meant as a column of its own",
+                _place(loaded, place),
             )
