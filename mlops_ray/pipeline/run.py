@@ -58,8 +58,11 @@ class Run:
 
         return ContractOutcome.from_bytes(self.record.workspace.store.get(found[0]))
 
-    def profile(self, part: SplitName = "train") -> Profile:
+    def profile(self, part: SplitName | Literal["predictions"] = "train") -> Profile:
         """The statistics of a part of the split; those of train are the baseline of monitoring.
+
+        Args:
+            part: Or ``predictions``: what the model answers to the rows of test.
 
         Raises:
             NotFoundError: The run ended before there were any.

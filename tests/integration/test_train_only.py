@@ -33,6 +33,10 @@ def test_absurd_test_rows_change_only_what_is_measured_on_them(binary, bench, ta
     assert other.outputs("refit") == binary.outputs("refit")
     assert other.run.result.model.bundle == binary.run.result.model.bundle
     assert other.run.metrics != binary.run.metrics
+    answers = binary.run.profile("predictions")
+    assert answers.n_rows == len(test)
+    assert list(answers.columns) == ["label", "probability.no", "probability.yes"]
+    assert other.run.profile("predictions") != answers
     assert other.outputs("profile")["test"] != binary.outputs("profile")["test"]
     assert other.outputs("profile")["train"] == binary.outputs("profile")["train"]
     assert other.run.profile("train") == binary.run.profile("train")
