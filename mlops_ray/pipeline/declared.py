@@ -104,6 +104,8 @@ def _ingest_params(spec: Spec) -> dict[str, Any]:
     if spec.data.on_bad_file == "quarantine":
         # A cast tells which files do not fit.
         more |= {"on_bad_file": spec.data.on_bad_file, "casts": spec.data.casts}
+    if spec.data.order_by:
+        more["is_ordered"] = True  # Then there is no fingerprint of the order of the input.
     features = sorted(_feature_columns(spec))
     return {**params, "data": {**params["data"], **more}, "features": features}
 
