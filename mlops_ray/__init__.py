@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mlops_ray.cli.exit_codes import exit_code
     from mlops_ray.errors import ContractError, GateError, MlopsRayError
+    from mlops_ray.features.feature_set import FeatureSet
     from mlops_ray.features.functions import feature_function
     from mlops_ray.models.predictor import Predictor
     from mlops_ray.pipeline.capture import relaunch
@@ -37,6 +38,7 @@ __all__ = [
     "ContractError",
     "Dataset",
     "Endpoint",
+    "FeatureSet",
     "GateError",
     "MlopsRayError",
     "Pipeline",
@@ -57,6 +59,7 @@ _HOME = {
     "ContractError": "mlops_ray.errors",
     "Dataset": "mlops_ray.pipeline.dataset",
     "Endpoint": "mlops_ray.pipeline.serving",
+    "FeatureSet": "mlops_ray.features.feature_set",
     "GateError": "mlops_ray.errors",
     "MlopsRayError": "mlops_ray.errors",
     "Pipeline": "mlops_ray.pipeline.pipeline",

@@ -11,7 +11,7 @@ import mlops_ray
 from mlops_ray.cli.exit_codes import OK, REJECTED
 from mlops_ray.cli.options import Address, AsJson, ConfigPath, NumCpus, Overrides, StoreOption
 from mlops_ray.cli.output import emit_json, say, show_table
-from mlops_ray.cli.run import describe_contract
+from mlops_ray.cli.run import describe_contract, describe_hints
 
 __all__ = ["app"]
 
@@ -37,19 +37,36 @@ Data = Annotated[
 def profile(
     table: Table,
     data: Data = None,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            "--target", help="Column that the others are held against, if no pipeline file says it."
+        ),
+    ] = None,
     num_cpus: NumCpus = None,
     address: Address = None,
     as_json: AsJson = False,
 ) -> int:
-    """Show the statistics of every column; of personal ones no value."""
+    """Show the statistics of every column; of personal ones no value.
+
+    With a target, how each column goes with it, and what looks like a leak or tells nothing.
+    """
     dataset = mlops_ray.Dataset(table, data=data, num_cpus=num_cpus, address=address)
-    found = dataset.profile()
+    found = dataset.facts(target)
+    _say_left_out(dataset)
     if as_json:
         emit_json("profile", found.to_json())
         return OK
-    rows = [_row(name, column, dataset.pii) for name, column in found.columns.items()]
-    show_table(["column", "type", "nulls", "distinct", "min", "mean", "max", "most frequent"], rows)
-    say(f"{found.n_rows} rows")
+    profile = found.profile
+    head = ["column", "type", "nulls", "distinct", "min", "mean", "max", "most frequent"]
+    rows = [_row(name, column, dataset.pii) for name, column in profile.columns.items()]
+    if profile.target is not None:
+        head.append(f"with {profile.target}")
+        measures = [_with_target(profile.associations.get(name)) for name in profile.columns]
+        rows = [[*row, measure] for row, measure in zip(rows, measures, strict=True)]
+    show_table(head, rows)
+    say(f"{profile.n_rows} rows, fingerprint {found.fingerprint}")
+    describe_hints(profile.hints)
     return OK
 
 
@@ -73,10 +90,14 @@ def contract(
     """
     dataset = mlops_ray.Dataset(table, data=data, num_cpus=num_cpus, address=address)
     if learn:
-        return _learn(dataset.learn_contract(), out, as_json=as_json)
+        draft = dataset.learn_contract()
+        _say_left_out(dataset)
+        return _learn(draft, out, as_json=as_json)
     if out is not None:
         raise typer.BadParameter("--out goes with --learn")
-    return _report(dataset.check_contract(), as_json=as_json)
+    outcome = dataset.check_contract()
+    _say_left_out(dataset)
+    return _report(outcome, as_json=as_json)
 
 
 @app.command("snapshot")
@@ -103,6 +124,12 @@ def snapshot(
     return OK
 
 
+def _say_left_out(dataset: Any) -> None:  # noqa: ANN401 - mlops_ray.Dataset, heavy
+    for file in dataset.left_out:
+        lost = "" if file.n_rows is None else f", {file.n_rows} rows"
+        say(f"left out {file.name}{lost}: {file.reason}")
+
+
 def _learn(draft: str, out: Path | None, *, as_json: bool) -> int:
     if out is not None:
         out.write_text(draft, encoding="utf-8")
@@ -124,6 +151,14 @@ def _report(outcome: Any, *, as_json: bool) -> int:  # noqa: ANN401 - of mlops_r
         )
     describe_contract(outcome)
     return REJECTED if outcome.verdict == "FAIL" else OK
+
+
+def _with_target(found: Any) -> list[str]:  # noqa: ANN401 - an association
+    """The measures of an association that there are."""
+    if found is None:
+        return []
+    named = {"V": found.cramers_v, "AUC": found.auc, "r": found.pearson}
+    return [f"{name} {value:.3f}" for name, value in named.items() if value is not None]
 
 
 def _row(name: str, column: Any, pii: frozenset[str]) -> list[Any]:  # noqa: ANN401 - a profile

@@ -1,4 +1,4 @@
-"""`mlops-ray features ...`: what is done with the declared features outside a run."""
+"""`mlops-ray features ...`: feature sets, and tables of the declared features."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 import mlops_ray
+from mlops_ray.cli import feature_sets
 from mlops_ray.cli.exit_codes import OK
 from mlops_ray.cli.options import (
     Address,
@@ -22,20 +23,23 @@ from mlops_ray.cli.output import emit_json, say
 
 __all__ = ["app"]
 
-app = typer.Typer(help="Feature tables.", no_args_is_help=True)
-
-
-@app.callback()
-def _group() -> None:
-    """Hold the commands of the group, of which there may be one."""
+app = typer.Typer(help="Feature sets and feature tables.", no_args_is_help=True)
+app.command("ls")(feature_sets.ls)
+app.command("show")(feature_sets.show)
+app.command("diff")(feature_sets.diff)
+app.command("test")(feature_sets.check)
+app.command("register")(feature_sets.register)
 
 
 @app.command("build")
-def build(
+def build(  # noqa: PLR0913, PLR0917 - one parameter an option
     config: ConfigPath,
     out: Annotated[Path, typer.Option("--out", help="Folder to make.", show_default=False)],
     overrides: Overrides = None,
     no_cache: NoCache = False,
+    sparse: Annotated[
+        bool, typer.Option("--sparse", help="Write indices and values without zeros.")
+    ] = False,
     num_cpus: NumCpus = None,
     address: Address = None,
     store: StoreOption = None,
@@ -52,6 +56,7 @@ def build(
         address=address,
         progress=mlops_ray.terminal_progress(),
         no_cache=no_cache,
+        sparse=sparse,
     )
     content = table.to_json()
     if as_json:

@@ -104,6 +104,12 @@ def describe_contract(contract: Any) -> None:  # noqa: ANN401 - of mlops_ray.dat
             say(f"  {rule}")
 
 
+def describe_hints(hints: Any) -> None:  # noqa: ANN401 - of mlops_ray.data, which is heavy
+    """Warn on stderr of what looks like a leak or tells nothing."""
+    for hint in hints:
+        say(f"warning    {hint}")
+
+
 def describe_run(outcome: Any) -> None:  # noqa: ANN401 - mlops_ray.Run, which is lazy
     """Say on stderr what came out; the run id alone goes to stdout."""
     say("")
@@ -119,6 +125,7 @@ def describe_run(outcome: Any) -> None:  # noqa: ANN401 - mlops_ray.Run, which i
         say(f"error      {outcome.envelope.error.message}")
     if outcome.contract:
         describe_contract(outcome.contract)
+    describe_hints(outcome.hints)
     for name, value in sorted(outcome.metrics.items()):
         say(f"test       {name} = {value:.6g}")
     for gate in outcome.gates:

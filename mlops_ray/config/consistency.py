@@ -23,6 +23,7 @@ def contradictions(config: PipelineConfig) -> Iterator[_Contradiction]:
     yield from _repeated_columns(config)
     yield from _misfit_metrics(config)
     yield from _impossible_splits(config)
+    yield from _features_twice_or_never(config)
     yield from contract_contradictions(config.data)
     for name in sorted(set(config.search.space) & set(config.model.params)):
         yield ("search", "space", name), "also fixed in 'model.params'", "keep one of the two"
@@ -51,6 +52,18 @@ def _unreadable_source(config: PipelineConfig) -> Iterator[_Contradiction]:
         )
 
 
+def _features_twice_or_never(config: PipelineConfig) -> Iterator[_Contradiction]:
+    chosen = config.feature_set
+    if chosen.use is None and not config.features:
+        hint = "add 'features', or 'feature_set: {use: NAME@VERSION}'"
+        yield ("features",), "no features are declared", hint
+    if chosen.use is not None and config.features:
+        yield ("features",), "a feature set is used, which has its features", "keep one of the two"
+    if chosen.use is not None and chosen.examples:
+        what = "a set that is used has its own examples"
+        yield ("feature_set", "examples"), what, "declare examples beside 'features'"
+
+
 def _repeated_columns(config: PipelineConfig) -> Iterator[_Contradiction]:
     for role, columns in (("key", config.data.key), ("order_by", config.data.order_by)):
         for index, name in enumerate(columns):
@@ -72,14 +85,19 @@ def _misfit_metrics(config: PipelineConfig) -> Iterator[_Contradiction]:
 
 def _impossible_splits(config: PipelineConfig) -> Iterator[_Contradiction]:
     for part, rule in (("test", config.split.test), ("valid", config.split.valid)):
-        if rule.share is not None and not config.data.key:
+        if rule.share is not None and not config.data.key and config.split.group is None:
             yield (
                 ("split", part, "share"),
                 "a share goes by the hash of the row's key, and no key is declared",
-                "declare 'data.key', such as [id]",
+                "declare 'data.key', such as [id], or 'split.group'",
             )
+        if rule.time_from is not None and config.split.group is not None:
+            what = "a group has rows before and after a time, so it would be parted"
+            yield ("split", part, "time_from"), what, "declare a share, or no 'split.group'"
         if rule.time_from is not None and config.data.time is None:
             yield ("split", part, "time_from"), "no time column is declared", "declare 'data.time'"
+    if config.split.stratify:
+        yield from _impossible_strata(config)
     data = config.data
     is_fresh = data.contract is not None and data.contract.freshness is not None
     if data.as_of is not None and data.time is None and not is_fresh:
@@ -88,3 +106,14 @@ def _impossible_splits(config: PipelineConfig) -> Iterator[_Contradiction]:
             "nothing is compared with it",
             "declare 'data.time', or 'data.contract.freshness'",
         )
+
+
+def _impossible_strata(config: PipelineConfig) -> Iterator[_Contradiction]:
+    place, split = ("split", "stratify"), config.split
+    if config.data.task == "regression":
+        yield place, "a regression has no classes", "leave it out"
+    if split.group is not None:
+        what = "a group may hold rows of several classes, so its rows cannot stay together"
+        yield place, what, "declare one of 'group' and 'stratify'"
+    if split.test.share is None and split.valid.share is None:
+        yield place, "no part is a share of the classes", "declare a share, or leave it out"

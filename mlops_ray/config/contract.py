@@ -78,7 +78,10 @@ class TypeRule(_WholeRule):
     """The column is there and has this logical type, whatever width its files store."""
 
     short: ClassVar[str] = "expected"
-    expected: Literal["integer", "float", "string", "boolean", "timestamp", "date"]
+    expected: Literal[
+        "integer", "float", "string", "boolean", "timestamp", "date",
+        "decimal", "time", "duration", "binary", "list", "struct", "map",
+    ]  # fmt: skip
 
 
 class NullsRule(_RowRule):

@@ -10,7 +10,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-__all__ = ["FeatureGroup", "StepDeclaration"]
+__all__ = ["FeatureExample", "FeatureGroup", "FeatureSetConfig", "StepDeclaration"]
+
+Cell = str | bool | int | float | None
 
 
 class _Strict(BaseModel):
@@ -43,6 +45,9 @@ class StepDeclaration(_Strict):
         if isinstance(value, dict) and len(value) == 1:
             ((name, options),) = value.items()
             return {"step": name, "options": options}
+        if not isinstance(value, dict) or "step" not in value:
+            msg = "a step is NAME or {NAME: options}; several steps are several items of the list"
+            raise ValueError(msg)
         return value
 
 
@@ -56,3 +61,29 @@ class FeatureGroup(_Strict):
 
     columns: list[str] = Field(min_length=1)
     steps: list[StepDeclaration] = Field(default_factory=list)
+
+
+class FeatureExample(_Strict):
+    """A record and what the features make of it.
+
+    Attributes:
+        record: Every input column; null is a missing value.
+        outputs: Name of a feature -> its value; null where it has none.
+        tolerance: How far a feature may lie from its value, relative to that.
+    """
+
+    record: dict[str, Cell] = Field(min_length=1)
+    outputs: dict[str, float | None] = Field(min_length=1)
+    tolerance: float = Field(default=1e-6, ge=0, lt=1)
+
+
+class FeatureSetConfig(_Strict):
+    """A feature set that is used as it was fitted, or examples of one that the run may become.
+
+    Attributes:
+        use: ``NAME@VERSION``, ``NAME@latest`` or the digest of a set, instead of `features`.
+        examples: Of the declared features; `mlops-ray features register` and `test` run them.
+    """
+
+    use: str | None = Field(default=None, min_length=1)
+    examples: list[FeatureExample] = Field(default_factory=list)

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from mlops_ray.config.code import CodeConfig
 from mlops_ray.config.contract import ContractConfig, as_time
 from mlops_ray.config.environment import EnvironmentConfig
-from mlops_ray.config.feature_steps import FeatureGroup
+from mlops_ray.config.feature_steps import FeatureGroup, FeatureSetConfig
 from mlops_ray.config.search_space import Dimension
 from mlops_ray.config.source import ColumnType, SourceConfig
 
@@ -137,10 +137,17 @@ class SplitRule(Declared):
 
 
 class SplitConfig(Declared):
-    """Which rows test and validate; all others train."""
+    """Which rows test and validate; all others train.
+
+    Attributes:
+        group: Column whose rows of one value stay together; shares go by its hash.
+        stratify: Whether each class has its share in every part.
+    """
 
     test: SplitRule
     valid: SplitRule
+    group: Column | None = None
+    stratify: bool = False
 
     @model_validator(mode="after")
     def _something_left(self) -> Self:
@@ -248,7 +255,8 @@ class PipelineConfig(Declared):
     seed: int = Field(default=0, ge=0, le=2**53 - 1)
     data: DataConfig
     split: SplitConfig
-    features: list[FeatureGroup] = Field(min_length=1)
+    features: list[FeatureGroup] = Field(default_factory=list)
+    feature_set: FeatureSetConfig = FeatureSetConfig()
     model: ModelConfig
     search: SearchConfig = SearchConfig()
     gates: list[GateConfig] = Field(default_factory=list)

@@ -5,7 +5,6 @@ of its partial results add up exactly, so that its outcome depends on the rows a
 in `data.ray_map` only, which is not imported here.
 """
 
-from mlops_ray.data.parquet_file import parquet_bytes
 from mlops_ray.data.profile import Profile
 from mlops_ray.data.scan import Scan, ScanPlan, scan
 from mlops_ray.data.schema import LogicalType, Schema
@@ -31,7 +30,6 @@ __all__ = [
     "find_files",
     "list_units",
     "map_in_process",
-    "parquet_bytes",
     "read_schema",
     "read_unit",
     "scan",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import pyarrow as pa
 
+from mlops_ray.data.decimals import decimal_floats
 from mlops_ray.errors import ColumnError
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ __all__ = [
     "Column",
     "fixed_values",
     "null_mask",
+    "one_array",
     "to_codes",
     "to_dictionary",
     "to_integers",
@@ -31,7 +33,7 @@ Column: TypeAlias = pa.Array | pa.ChunkedArray
 
 def null_mask(column: Column) -> NDArray[np.bool_]:
     """True where a value is null; NaN is not null here."""
-    joined = _joined(column)
+    joined = one_array(column)
     if not joined.null_count:
         return np.zeros(len(joined), dtype=np.bool_)
     mask: NDArray[np.bool_] = joined.is_null().to_numpy(zero_copy_only=False)
@@ -53,7 +55,7 @@ def fixed_values(column: Column, dtype: LogicalType) -> NDArray[Any]:
     Returns:
         float64 for floats, else int64; what stands in place of a null is of no account.
     """
-    joined = _joined(column)
+    joined = one_array(column)
     if dtype == "boolean":
         joined = joined.cast(pa.uint8())
     elif dtype == "date":
@@ -71,13 +73,17 @@ def fixed_values(column: Column, dtype: LogicalType) -> NDArray[Any]:
 def to_numbers(column: Column) -> NDArray[np.float64]:
     """A column of numbers or booleans as float64: null becomes NaN, -0.0 becomes 0.0.
 
+    Of decimals it is the nearest float64, which is what their digits are in JSON.
+
     Example:
         >>> to_numbers(pa.array([1, None, 3]))
         array([ 1., nan,  3.])
     """
-    joined = _joined(column)
+    joined = one_array(column)
     if pa.types.is_boolean(joined.type):
         joined = joined.cast(pa.uint8())
+    if pa.types.is_decimal(joined.type):
+        return decimal_floats(joined)
     filled = joined.fill_null(0) if joined.null_count else joined
     values: NDArray[np.float64] = filled.to_numpy(zero_copy_only=False).astype(np.float64)
     values += 0.0  # -0.0 + 0.0 is 0.0; all else stays.
@@ -87,7 +93,7 @@ def to_numbers(column: Column) -> NDArray[np.float64]:
 
 def to_integers(column: Column) -> NDArray[np.int64]:
     """A column of integers or booleans as int64, with 0 in place of nulls."""
-    joined = _joined(column)
+    joined = one_array(column)
     if pa.types.is_boolean(joined.type):
         joined = joined.cast(pa.uint8())
     filled = joined.fill_null(0) if joined.null_count else joined
@@ -97,7 +103,7 @@ def to_integers(column: Column) -> NDArray[np.int64]:
 
 def to_ticks(column: Column) -> NDArray[np.int64]:
     """A date column as days, or a timestamp column as microseconds, since 1970; 0 for nulls."""
-    joined = _joined(column)
+    joined = one_array(column)
     if pa.types.is_date(joined.type):
         return to_integers(joined.cast(pa.date32()).cast(pa.int32()))
     return to_integers(joined.cast(pa.timestamp("us")).cast(pa.int64()))
@@ -147,15 +153,16 @@ def _encoded(column: Column) -> pa.DictionaryArray:
     if pa.types.is_dictionary(column.type):
         if isinstance(column, pa.ChunkedArray):
             column = column.unify_dictionaries()
-        joined = _joined(column)
+        joined = one_array(column)
         clean = not joined.dictionary.null_count and pa.types.is_string(joined.type.value_type)
         if clean and joined.type.index_type == pa.int32():
             return joined
         column = joined.cast(joined.type.value_type)
-    return _joined(column).cast(pa.string()).dictionary_encode()
+    return one_array(column).cast(pa.string()).dictionary_encode()
 
 
-def _joined(column: Column) -> pa.Array:
+def one_array(column: Column) -> pa.Array:
+    """A column in one piece."""
     if isinstance(column, pa.Array):
         return column
     joined = column.combine_chunks()

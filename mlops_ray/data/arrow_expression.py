@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mlops_ray.data.schema import ARROW_TYPES
+from mlops_ray.data.arrays import to_numbers
+from mlops_ray.data.type_names import storage_type
 from mlops_ray.errors import ColumnError
 
 if TYPE_CHECKING:
@@ -64,10 +65,7 @@ def expression_problem(expression: Expression, schema: Schema) -> str:
     absent = [name for name in expression.columns if name not in schema]
     if absent:
         return f"there is no column {absent[0]!r}"
-    one_row = {
-        name: pa.nulls(1, pa.string() if schema[name] == "string" else ARROW_TYPES[schema[name]])
-        for name in expression.columns
-    }
+    one_row = {name: pa.nulls(1, storage_type(schema[name])) for name in expression.columns}
     try:
         is_false(expression, pa.table(one_row))
     except ColumnError as error:
@@ -86,7 +84,9 @@ def _constant(value: Constant) -> pa.Scalar:
 
 
 def _loaded(column: pa.ChunkedArray) -> pa.Array:
-    """A column as one array: texts plain, NaN as null."""
+    """A column as one array: texts plain, decimals as float64, NaN as null."""
+    if pa.types.is_decimal(column.type):
+        return _without_nan(pa.array(to_numbers(column)))
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     if column.num_chunks == 1:

@@ -11,7 +11,9 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-__all__ = ["LossyCastError", "can_cast", "cast_exactly"]
+from mlops_ray.data.type_names import is_binary, is_text
+
+__all__ = ["LossyCastError", "can_cast", "cast_exactly", "cast_targets"]
 
 _TARGETS: Final[dict[str, frozenset[str]]] = {
     "integer": frozenset({"float", "boolean", "string"}),
@@ -21,6 +23,8 @@ _TARGETS: Final[dict[str, frozenset[str]]] = {
     "string": frozenset({"integer", "float", "boolean", "timestamp", "date"}),
     "timestamp": frozenset({"date", "string"}),
     "date": frozenset({"timestamp", "string"}),
+    "binary": frozenset({"string"}),
+    "time": frozenset({"string"}),
 }
 _DIGITS: Final = 76  # Of a decimal256.
 
@@ -38,13 +42,23 @@ class LossyCastError(Exception):
 
 
 def can_cast(kind: str, wanted: str) -> bool:
-    """Whether a kind of column, a logical type or ``decimal``, may be declared as another type.
+    """Whether a kind of column, its logical type, may be declared as another type.
 
     Example:
         >>> can_cast("decimal", "float"), can_cast("integer", "date")
         (True, False)
     """
     return kind == wanted or wanted in _TARGETS.get(kind, frozenset())
+
+
+def cast_targets(kind: str) -> list[str]:
+    """What a kind of column may be declared as, sorted.
+
+    Example:
+        >>> cast_targets("binary")
+        ['string']
+    """
+    return sorted(_TARGETS.get(kind, ()))
 
 
 def cast_exactly(column: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray:
@@ -65,9 +79,17 @@ def cast_exactly(column: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArra
         column = pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
     if pa.types.is_timestamp(column.type) and column.type.tz is not None:
         column = column.cast(pa.timestamp(column.type.unit))
-    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-        return _spelt(column, wanted)
-    cast = _unsafe(column, wanted)
+    if is_text(column.type):
+        return _spelt(column.cast(pa.string()), wanted)
+    if is_binary(column.type):
+        return _decoded(column.cast(pa.binary()))
+    if pa.types.is_time(column.type):  # In one unit, so that a time of the day has one spelling.
+        return _kept(column, column.cast(pa.time64("us"), safe=False)).cast(wanted)
+    return _kept(column, _unsafe(column, wanted))
+
+
+def _kept(column: pa.ChunkedArray, cast: pa.ChunkedArray) -> pa.ChunkedArray:
+    """What a column was cast to, if casting it back gives the same again."""
     lost = pc.fill_null(pc.not_equal(_back(cast, column.type), _widened(column)), False)
     n_lost = pc.sum(lost).as_py() or 0
     if n_lost:
@@ -94,6 +116,22 @@ def _widened(column: pa.ChunkedArray) -> pa.ChunkedArray:
     if pa.types.is_decimal(column.type):
         return column.cast(pa.decimal256(_DIGITS, column.type.scale))
     return column
+
+
+def _decoded(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    try:
+        return column.cast(pa.string())
+    except pa.ArrowInvalid:
+        pass  # Counted below.
+    raise LossyCastError(sum(not _is_utf8(value) for value in column.drop_null().to_pylist()))
+
+
+def _is_utf8(value: bytes) -> bool:
+    try:
+        value.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _spelt(column: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray:

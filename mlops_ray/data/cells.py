@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+import pyarrow as pa
 
-from mlops_ray.data.arrays import fixed_values, to_dictionary, validity
+from mlops_ray.data.arrays import fixed_values, one_array, to_dictionary, to_numbers, validity
+from mlops_ray.data.carried_words import carried_words
+from mlops_ray.data.mixing import NAN_WORD, NULL_WORD
+from mlops_ray.data.schema import ARROW_TYPES
+from mlops_ray.errors import ColumnError, Where
 
 if TYPE_CHECKING:
-    import pyarrow as pa
     from numpy.typing import NDArray
 
     from mlops_ray.data.arrays import Column
     from mlops_ray.data.row_parts import Piece, RowParts
     from mlops_ray.data.schema import LogicalType
 
-__all__ = ["NULL_WORD", "Cells", "FixedCells", "TextCells", "decode"]
-
-# First 8 bytes of BLAKE2b of "mlops-ray/rowhash/v2/null": no value that stands for anything.
-NULL_WORD: Final = np.uint64(0xEB8FB65E9CF40A81)
-_NAN_WORD: Final = np.uint64(0x7FF8000000000000)
+__all__ = ["CarriedCells", "Cells", "Counted", "FixedCells", "TextCells", "counted", "decode"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class FixedCells:
             is_nan = np.isnan(floats)
             if is_nan.any():
                 missing = is_nan
-                np.putmask(words, is_nan, _NAN_WORD)
+                np.putmask(words, is_nan, NAN_WORD)
         if self.nulls is not None:
             nulls = np.empty(words.size, dtype=np.bool_)
             rows.fill(nulls, self.nulls, piece)
@@ -85,7 +85,30 @@ class TextCells:
     values: pa.Array
 
 
-Cells: TypeAlias = FixedCells | TextCells
+@dataclass(frozen=True, slots=True)
+class CarriedCells:
+    """A column of any other type, known by its hash.
+
+    Attributes:
+        words: Of each cell, shape ``(2, n_rows)``.
+        nulls: True where a value is null; None where none is.
+        numbers: What decimals are worth as float64; None of all other types.
+    """
+
+    words: NDArray[np.uint64]
+    nulls: NDArray[np.bool_] | None
+    numbers: FixedCells | None
+
+
+Cells: TypeAlias = FixedCells | TextCells | CarriedCells
+Counted: TypeAlias = FixedCells | TextCells
+
+
+def counted(cells: Cells, dtype: LogicalType) -> tuple[Counted, LogicalType] | None:
+    """A column as what can be counted of it, a decimal as a float; None of other carried ones."""
+    if not isinstance(cells, CarriedCells):
+        return cells, dtype
+    return None if cells.numbers is None else (cells.numbers, "float")
 
 
 def decode(column: Column, dtype: LogicalType, name: str = "") -> Cells:
@@ -97,8 +120,22 @@ def decode(column: Column, dtype: LogicalType, name: str = "") -> Cells:
         name: For messages.
 
     Raises:
-        ColumnError: A string is not UTF-8.
+        ColumnError: A string is not UTF-8, or a value is beyond what can be counted.
     """
     if dtype == "string":
         return TextCells(*to_dictionary(column, name))
-    return FixedCells(fixed_values(column, dtype), validity(column))
+    if dtype in ARROW_TYPES:
+        return FixedCells(fixed_values(column, dtype), validity(column))
+    return _carried(one_array(column), dtype, name)
+
+
+def _carried(column: pa.Array, dtype: LogicalType, name: str) -> CarriedCells:
+    nulls = validity(column)
+    try:
+        words = carried_words(column)
+    except pa.ArrowException as error:
+        first_line = (str(error).splitlines() or [type(error).__name__])[0]
+        what = f"a value of column {name!r} cannot be read"
+        raise ColumnError(what, first_line, dtype, where=Where(key=name)) from error
+    is_decimal = pa.types.is_decimal(column.type)
+    return CarriedCells(words, nulls, FixedCells(to_numbers(column), nulls) if is_decimal else None)

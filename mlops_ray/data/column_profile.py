@@ -13,6 +13,7 @@ import numpy as np
 from mlops_ray.data.counts import ValueCounts
 from mlops_ray.data.exact import ExactSum
 from mlops_ray.data.histogram import Histogram
+from mlops_ray.data.time_histogram import TimeHistogram
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,6 +25,7 @@ __all__ = [
     "CategoryProfile",
     "ColumnProfile",
     "NumberProfile",
+    "PresenceProfile",
     "TimeProfile",
     "column_profile_from_json",
     "merge_columns",
@@ -37,7 +39,7 @@ _UNITS: Final[dict[str, Literal["D", "us"]]] = {"date": "D", "timestamp": "us"}
 
 @dataclass(frozen=True, slots=True)
 class NumberProfile:
-    """Statistics of an integer or float column, over its values as float64.
+    """Statistics of an integer, float or decimal column, over its values as float64.
 
     Attributes:
         dtype: Logical type.
@@ -194,6 +196,7 @@ class TimeProfile:
         n_null: Rows without a value.
         minimum: Earliest value, in days or microseconds since 1970; None where there is none.
         maximum: Latest value, likewise.
+        histogram: Counts in bins of equal width; None in a document that was written without.
     """
 
     dtype: LogicalType
@@ -201,16 +204,19 @@ class TimeProfile:
     n_null: int
     minimum: int | None
     maximum: int | None
+    histogram: TimeHistogram | None
 
     @classmethod
     def merged(cls, parts: Sequence[TimeProfile]) -> Self:
         """Statistics of all parts together."""
+        counted = [part.histogram for part in parts if part.histogram is not None]
         return cls(
             parts[0].dtype,
             sum(part.n_rows for part in parts),
             sum(part.n_null for part in parts),
             _extreme(min, [part.minimum for part in parts]),
             _extreme(max, [part.maximum for part in parts]),
+            None if len(counted) < len(parts) else TimeHistogram.merged(counted),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -225,29 +231,68 @@ class TimeProfile:
             "n_null": self.n_null,
             "minimum": written[0],
             "maximum": written[1],
+            "histogram": None if self.histogram is None else self.histogram.to_json(),
         }
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
         """The inverse of `to_json`."""
         unit = _UNITS[value["dtype"]]
-        read = [
+        first, last = (
             None if text is None else int(np.datetime64(text, unit).astype(np.int64))
             for text in (value["minimum"], value["maximum"])
-        ]
-        return cls(value["dtype"], value["n_rows"], value["n_null"], *read)
+        )
+        counted = value.get("histogram")  # Absent in version 1.
+        histogram = None if counted is None else TimeHistogram.from_json(counted)
+        return cls(value["dtype"], value["n_rows"], value["n_null"], first, last, histogram)
 
 
-ColumnProfile: TypeAlias = NumberProfile | CategoryProfile | TimeProfile
+@dataclass(frozen=True, slots=True)
+class PresenceProfile:
+    """How often a column has a value: of types that are not measured, or whose values are private.
+
+    Attributes:
+        dtype: Logical type.
+        n_rows: Rows, with nulls.
+        n_null: Rows without a value.
+    """
+
+    dtype: LogicalType
+    n_rows: int
+    n_null: int
+
+    @classmethod
+    def merged(cls, parts: Sequence[PresenceProfile]) -> Self:
+        """Statistics of all parts together."""
+        n_rows, n_null = (sum(p.n_rows for p in parts), sum(p.n_null for p in parts))
+        return cls(parts[0].dtype, n_rows, n_null)
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON, for `column_profile_from_json`."""
+        return {
+            "kind": "presence",
+            "dtype": self.dtype,
+            "n_rows": self.n_rows,
+            "n_null": self.n_null,
+        }
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Self:
+        """The inverse of `to_json`."""
+        return cls(value["dtype"], value["n_rows"], value["n_null"])
+
+
+ColumnProfile: TypeAlias = NumberProfile | CategoryProfile | TimeProfile | PresenceProfile
 _KINDS: Final[dict[str, type[ColumnProfile]]] = {
     "number": NumberProfile,
     "category": CategoryProfile,
     "time": TimeProfile,
+    "presence": PresenceProfile,
 }
 
 
 def column_profile_from_json(value: dict[str, Any]) -> ColumnProfile:
-    """The profile that `to_json` of any of the three kinds wrote."""
+    """The profile that `to_json` of any of the kinds wrote."""
     return _KINDS[value["kind"]].from_json(value)
 
 

@@ -13,14 +13,14 @@ University, 2018 (the index); K. Pearson's chi-squared test of homogeneity by
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 import numpy as np
 from scipy.stats import chi2_contingency
 
-from mlops_ray.data.column_profile import CategoryProfile, NumberProfile
+from mlops_ray.data.column_profile import CategoryProfile, NumberProfile, TimeProfile
 from mlops_ray.data.moments import compare_moments, is_unresolved
-from mlops_ray.data.number_bins import number_bins
+from mlops_ray.data.number_bins import number_bins, time_bins
 from mlops_ray.errors import ColumnError
 
 if TYPE_CHECKING:
@@ -66,12 +66,12 @@ class Comparison:
 def compare_profiles(reference: ColumnProfile, live: ColumnProfile) -> Comparison:
     """Compare two profiles of one column.
 
-    Numbers are compared over at most 10 bins at quantiles of the reference, and to each side of it
-    where that matters; strings and booleans over their values.
+    Numbers and times are compared over at most 10 bins at quantiles of the reference, and to each
+    side of it where that matters; strings and booleans over their values.
 
     Raises:
-        ColumnError: A side has no rows, the kinds differ, the column is a time, it has too many
-            distinct values to be counted, or its profiles are too coarse to tell.
+        ColumnError: A side has no rows, the kinds differ, the column has too many distinct values
+            to be counted, or its profiles are too coarse to tell.
     """
     if not reference.n_rows or not live.n_rows:
         got = f"{reference.n_rows} reference and {live.n_rows} live rows"
@@ -115,8 +115,10 @@ def _binned(reference: ColumnProfile, live: ColumnProfile) -> Counts:
         if reference.counts.is_overflow or live.counts.is_overflow:
             raise ColumnError("the column has too many distinct values to be compared")
         return _category_bins(reference.counts, live.counts)
+    if isinstance(reference, TimeProfile) and reference.dtype == live.dtype:
+        return time_bins(reference, cast("TimeProfile", live))
     kinds = f"{type(reference).__name__} and {type(live).__name__}"
-    raise ColumnError("the two profiles cannot be compared", kinds, "two numbers or categories")
+    raise ColumnError("the two profiles cannot be compared", kinds, "two of one kind")
 
 
 def _category_bins(reference: ValueCounts, live: ValueCounts) -> Counts:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["DeclaredTarget", "check_contract", "check_target_type", "class_labels"]
 
 _CLASS_TYPES: Final = frozenset({"integer", "string", "boolean"})
-_VALUE_TYPES: Final = frozenset({"integer", "float"})
+_VALUE_TYPES: Final = frozenset({"integer", "float", "decimal"})
 _LARGEST: Final = float(np.finfo(np.float32).max)  # Matrices are float32; more would be infinite.
 _FIRST_BEYOND: Final = Histogram.of(np.array([2.0**128])).buckets[0]
 

@@ -20,6 +20,7 @@ from mlops_ray.data.contract_tally import Found
 from mlops_ray.data.contract_words import wanted_of
 from mlops_ray.data.repeated_keys import KeyLook, find_repeated_keys
 from mlops_ray.data.rule import misfit
+from mlops_ray.data.type_names import kind_of_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -152,7 +153,7 @@ def _of_whole(judge: _Judge, rule: Rule) -> RuleOutcome:
     declared = rule.declared
     if isinstance(declared, TypeRule):
         found: str | None = judge.schema.get(rule.columns[0])
-        is_kept = found == declared.expected
+        is_kept = found is not None and kind_of_name(found) == declared.expected
         got = "no such column" if found is None else f"type {found}"
         counts = dict.fromkeys(judge.n_rows, 0) if is_kept else dict(judge.n_rows)
     elif isinstance(declared, RowsRule):

@@ -25,7 +25,7 @@ Value: TypeAlias = str | int | bool  # Of a category; a float is none.
 # A column with more values than this is not counted. Strings are what is encoded, and may be ids
 # of merchants or articles; a float with few values is a grade or a price from a list.
 MAX_DISTINCT: Final[Mapping[str, int]] = MappingProxyType(
-    {"string": 2**17, "integer": 10_000, "float": 1_000, "boolean": 2}
+    {"string": 2**17, "integer": 10_000, "float": 1_000, "decimal": 1_000, "boolean": 2}
 )
 MAX_TEXT_BYTES: Final = 2**23  # Of the distinct strings of one column.
 _DENSE: Final = 8  # Integers that lie so close are counted by place.
@@ -33,9 +33,10 @@ _TYPES: Final = {
     "string": pa.string(),
     "integer": pa.int64(),
     "float": pa.float64(),
+    "decimal": pa.float64(),
     "boolean": pa.bool_(),
 }
-_READ: Final = {"string": str, "integer": int, "float": float, "boolean": bool}
+_READ: Final = {"string": str, "integer": int, "float": float, "decimal": float, "boolean": bool}
 
 
 @dataclass(frozen=True, eq=False)

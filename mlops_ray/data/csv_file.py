@@ -13,6 +13,7 @@ import pyarrow as pa
 from pyarrow import csv
 
 from mlops_ray.data.text_cut import read_rows, text_stream
+from mlops_ray.data.type_names import storage_type
 from mlops_ray.errors import ColumnError, MlopsRayError, SourceError, Where
 
 if TYPE_CHECKING:
@@ -27,14 +28,6 @@ __all__ = ["NULL_WORDS", "read_csv", "read_header"]
 NULL_WORDS: Final = ("", "NA", "N/A", "NaN", "nan", "null", "NULL")
 _INFERENCE_BYTES: Final = 16 * 2**20  # Types are told from the file's first block.
 _COLUMN_NUMBER: Final = re.compile(r"In CSV column #(\d+): (?:Row #\d+: )?(.*)", re.DOTALL)
-_TEXT_TYPES: Final[dict[str, pa.DataType]] = {
-    "integer": pa.int64(),
-    "float": pa.float64(),
-    "string": pa.string(),
-    "boolean": pa.bool_(),
-    "timestamp": pa.timestamp("us"),
-    "date": pa.date32(),
-}
 
 
 def read_header(path: Place, name: str) -> pa.Schema:
@@ -71,7 +64,7 @@ def read_csv(
         ColumnError: A cell does not fit its column's type.
         SourceError: The file is absent, not UTF-8 or no CSV.
     """
-    types = {column: _TEXT_TYPES[schema[column]] for column in schema}
+    types = {column: storage_type(schema[column]) for column in schema}
     if "timestamp" in schema.values():
         types |= _zoned(read_header(path, name))
     try:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 
 import numpy as np
 
@@ -23,7 +23,9 @@ from mlops_ray.errors import ColumnError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["LIMIT", "MAX_VALUES", "ExactSum", "RunningSum"]
+__all__ = ["LIMIT", "MAX_VALUES", "Digits", "ExactSum", "RunningProduct", "RunningSum"]
+
+Digits: TypeAlias = "list[tuple[int, NDArray[np.float64]]]"
 
 LIMIT: Final = 2.0**500  # Values at or above it would let a variance overflow.
 _UNIT: Final = 1126  # Sums are kept in units of 2^-1126; any up to 1074 would do.
@@ -131,19 +133,22 @@ class RunningSum:
     _totals: dict[int, int] = field(default_factory=dict)
     _squares: dict[int, int] = field(default_factory=dict)
 
-    def add(self, values: NDArray[np.float64], largest: float) -> None:
+    def add(self, values: NDArray[np.float64], largest: float) -> Digits:
         """Add finite values.
 
         Args:
             values: At most 2^14 of them; overwritten.
             largest: No value is larger in magnitude; below 2^500.
+
+        Returns:
+            Columns that add up to the values, each with the power of two that all of its numbers
+            are multiples of; without values below 2^-400, which are 0 there.
         """
         digit = _first_digit(largest)
-        digits: list[tuple[int, NDArray[np.float64]]] = []
+        digits: Digits = []
         while values.any():
             if digit < _LOWEST_DIGIT:
-                self._add_apart(values, digits)
-                return
+                return self._add_apart(values, digits)
             # Adding this rounds to multiples of 2^(20 * digit); all three steps are exact.
             magic = 1.5 * 2.0 ** (52 + _DIGIT_BITS * digit)
             column = values + magic
@@ -152,6 +157,7 @@ class RunningSum:
             digits.append((_DIGIT_BITS * digit, column))
             digit -= 1
         self._add_digits(digits)
+        return digits
 
     def sums(self) -> tuple[int, int]:
         """Sum, and sum of squares, in the units of `ExactSum`."""
@@ -159,28 +165,44 @@ class RunningSum:
         squares = sum(number << 2 * _UNIT + exponent for exponent, number in self._squares.items())
         return total, squares
 
-    def _add_digits(self, digits: list[tuple[int, NDArray[np.float64]]]) -> None:
+    def _add_digits(self, digits: Digits) -> None:
         for at, (exponent, column) in enumerate(digits):
             _count(self._totals, exponent, float(column.dot(_ONES[: column.size])))
             _count(self._squares, 2 * exponent, float(column.dot(column)))
             for other_exponent, other in digits[at + 1 :]:
                 _count(self._squares, exponent + other_exponent, 2 * float(column.dot(other)))
 
-    def _add_apart(
-        self, rest: NDArray[np.float64], digits: list[tuple[int, NDArray[np.float64]]]
-    ) -> None:
+    def _add_apart(self, rest: NDArray[np.float64], digits: Digits) -> Digits:
         """Add values some of which are so small that products of their digits would underflow."""
         for _, column in reversed(digits):
             rest += column  # Back to the values, exactly.
         magnitude = np.abs(rest)
         is_tiny = magnitude < _TINY
-        self.add(rest[~is_tiny], float(magnitude.max()))
+        others = self.add(np.where(is_tiny, 0.0, rest), float(magnitude.max()))
         raised = RunningSum()
         raised.add(rest[is_tiny] * 2.0**_RAISED_BITS, _TINY * 2.0**_RAISED_BITS)
         for exponent, number in raised._totals.items():
             _add_to(self._totals, exponent - _RAISED_BITS, number)
         for exponent, number in raised._squares.items():
             _add_to(self._squares, exponent - 2 * _RAISED_BITS, number)
+        return others
+
+
+@dataclass(slots=True)
+class RunningProduct:
+    """Adds up the products of two columns piece by piece, from the digits of both."""
+
+    _sums: dict[int, int] = field(default_factory=dict)
+
+    def add(self, left: Digits, right: Digits) -> None:
+        """Add a piece of at most 2^14 rows."""
+        for exponent, column in left:
+            for other_exponent, other in right:
+                _count(self._sums, exponent + other_exponent, float(column.dot(other)))
+
+    def sum(self) -> int:
+        """The sum of the products, in the units of `ExactSum.squares`."""
+        return sum(number << 2 * _UNIT + exponent for exponent, number in self._sums.items())
 
 
 def _first_digit(largest: float) -> int:

@@ -19,10 +19,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Histogram", "bucket_lower_bounds", "top_bits"]
+__all__ = ["NO_BITS", "QUANTILE_ERROR", "Histogram", "bucket_lower_bounds", "top_bits"]
 
 _SHIFT: Final = 47  # 64 bits less sign, 11 exponent and 5 mantissa bits.
+QUANTILE_ERROR: Final = 1 / 32  # Largest relative error of a quantile that is read off.
 _N_POSITIVE: Final = 2**16
+NO_BITS: Final = 2**17  # In place of the top bits of a value that is not there.
 _NONE: Final = np.zeros(0, dtype=np.int64)
 _NONE.flags.writeable = False
 
@@ -47,17 +49,14 @@ class Histogram:
         return cls.of_top_bits(bits)
 
     @classmethod
-    def of_top_bits(cls, bits: NDArray[np.int64], n_zeros: int = 0) -> Self:
+    def of_top_bits(cls, bits: NDArray[np.int64]) -> Self:
         """Histogram of values whose `top_bits` were taken.
 
         Args:
-            bits: From `top_bits`.
-            n_zeros: How many of them stand for no value, as zeros.
+            bits: From `top_bits`, or `NO_BITS` for no value.
         """
-        rows = np.bincount(bits)
-        if n_zeros:
-            rows[0] -= n_zeros
-        filled = np.flatnonzero(rows > 0)
+        rows = np.bincount(bits)[:NO_BITS]
+        filled = np.flatnonzero(rows > 0)  # Of booleans it is ten times faster.
         first_negative = int(np.searchsorted(filled, _N_POSITIVE))
         order = np.r_[filled[first_negative:][::-1], filled[:first_negative]]
         return cls(_numbers(order), rows[order])

@@ -15,13 +15,14 @@ from pyarrow import json
 
 from mlops_ray.data.schema import logical_type
 from mlops_ray.data.text_cut import read_rows, text_stream
+from mlops_ray.data.type_names import storage_type
 from mlops_ray.errors import ColumnError, MlopsRayError, SourceError, Where
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mlops_ray.data.place import Place
-    from mlops_ray.data.schema import Schema
+    from mlops_ray.data.schema import LogicalType, Schema
     from mlops_ray.data.text_cut import Span
 
 __all__ = ["read_jsonl", "read_members"]
@@ -29,15 +30,8 @@ __all__ = ["read_jsonl", "read_members"]
 _BLOCK_BYTES: Final = 16 * 2**20  # Types are told from the first block; no row may be larger.
 _COLUMN: Final = re.compile(r"Column\(/([^/)]+)")
 _ZONE: Final = r"(?:Z|[+-]\d\d:?\d\d)$"
-# What the parser is told to expect; text that is a time or a date is cast afterwards.
-_PARSED: Final[dict[str, pa.DataType]] = {
-    "integer": pa.int64(),
-    "float": pa.float64(),
-    "boolean": pa.bool_(),
-    "string": pa.string(),
-    "timestamp": pa.string(),
-    "date": pa.string(),
-}
+# The parser is told to expect text of these; they are cast afterwards.
+_SPELT: Final = frozenset({"timestamp", "date"})
 
 
 def read_members(place: Place, name: str) -> pa.Schema:
@@ -68,9 +62,9 @@ def read_jsonl(
     """
     try:
         data = read_rows(place, span, has_header=False)
+        types = {column: _parsed_type(schema[column]) for column in columns}
         if not data.strip():
-            return pa.table({column: pa.array([], _PARSED[schema[column]]) for column in columns})
-        types = {column: _PARSED[schema[column]] for column in columns}
+            return pa.table({column: pa.array([], dtype) for column, dtype in types.items()})
         try:
             table = _typed(data, types)
         except pa.ArrowInvalid as error:
@@ -79,6 +73,10 @@ def read_jsonl(
         return _with_times(table.select(list(columns)), schema, name)
     except (OSError, pa.ArrowException) as error:
         raise _unreadable(name, error) from error
+
+
+def _parsed_type(dtype: LogicalType) -> pa.DataType:
+    return pa.string() if dtype in _SPELT else storage_type(dtype)
 
 
 def _shown(data: bytes) -> pa.Schema:
@@ -130,7 +128,7 @@ def _corrected(
             own = shown.field(column).type if column in shown.names else wanted
             if logical_type(own) in {None, schema[column]}:
                 raise _misfit(name, column, schema, misfit) from misfit
-            found[column] = _PARSED[logical_type(own) or "string"]
+            found[column] = _parsed_type(logical_type(own) or "string")
     if found == types:
         raise error
     return found
@@ -139,7 +137,7 @@ def _corrected(
 def _with_times(table: pa.Table, schema: Schema, name: str) -> pa.Table:
     for at, column in enumerate(table.column_names):
         cells = table.column(at)
-        if schema[column] in {"timestamp", "date"} and pa.types.is_string(cells.type):
+        if schema[column] in _SPELT and pa.types.is_string(cells.type):
             wanted = pa.date32() if schema[column] == "date" else _timestamp(cells)
             try:
                 table = table.set_column(at, column, cells.cast(wanted))

@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from mlops_ray.data.column_profile import CategoryProfile, NumberProfile, TimeProfile
+from mlops_ray.data.column_profile import (
+    CategoryProfile,
+    NumberProfile,
+    PresenceProfile,
+    TimeProfile,
+)
+from mlops_ray.data.type_names import kind_of_name
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -92,7 +98,7 @@ def draft_contract(profile: Profile, roles: Roles, source: str) -> str:
 
 
 def _column(name: str, column: ColumnProfile, roles: Roles) -> Iterator[str]:
-    yield f"type: {column.dtype}"
+    yield f"type: {kind_of_name(column.dtype)}"
     share = column.n_null / column.n_rows if column.n_rows else 0.0
     if not share:
         yield "nulls: 0  # none seen"
@@ -108,11 +114,11 @@ def _column(name: str, column: ColumnProfile, roles: Roles) -> Iterator[str]:
 
 
 def _values(column: ColumnProfile) -> Iterator[str]:
-    if isinstance(column, TimeProfile):
+    if isinstance(column, TimeProfile | PresenceProfile):
         return
     counts = column.counts.counts
     is_listed = (
-        column.dtype != "float"
+        column.dtype not in {"float", "decimal"}
         and not column.counts.is_overflow
         and 0 < len(counts) <= _MAX_VALUES
         and len(counts) * _ROWS_A_VALUE <= column.n_rows

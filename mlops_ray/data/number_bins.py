@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from mlops_ray.data.column_profile import NumberProfile
+    from mlops_ray.data.column_profile import NumberProfile, TimeProfile
 
-__all__ = ["Counts", "number_bins"]
+__all__ = ["Counts", "number_bins", "time_bins"]
 
 Counts = tuple["NDArray[np.int64]", "NDArray[np.int64]"]
 
@@ -39,6 +39,35 @@ def number_bins(reference: NumberProfile, live: NumberProfile) -> Counts:
     """
     pairs = _value_bins(reference, live)
     pairs.append((reference.n_extreme, live.n_extreme))
+    return _table(pairs)
+
+
+def time_bins(reference: TimeProfile, live: TimeProfile) -> Counts:
+    """Counts of both over at most 10 bins at quantiles of the reference, and to each side of it.
+
+    Raises:
+        ColumnError: A profile was written by a version that did not count times.
+    """
+    if reference.histogram is None or live.histogram is None:
+        what = "a profile of version 1 does not count times"
+        raise ColumnError(what, hint="train again, so that the baseline has them")
+    n_reference, n_live = reference.histogram.n, live.histogram.n
+    if not n_reference or not n_live:
+        return _table([(n_reference, n_live)])
+    level = max(reference.histogram.level, live.histogram.level)
+    one, other = (profile.histogram.at_level(level) for profile in (reference, live))  # type: ignore[union-attr]
+    if one.bins.size == 1:  # Every other bin is outside.
+        n_same = int(other.counts[other.bins == one.bins[0]].sum())
+        return _table([(n_reference, n_same), (0, n_live - n_same)])
+    return _table(
+        _quantile_bins(
+            zip(one.bins.tolist(), one.counts.tolist(), strict=True),
+            zip(other.bins.tolist(), other.counts.tolist(), strict=True),
+        )
+    )
+
+
+def _table(pairs: list[tuple[int, int]]) -> Counts:
     filled = [pair for pair in pairs if any(pair)]
     table = np.array(filled, dtype=np.int64).reshape(-1, 2)
     return table[:, 0], table[:, 1]

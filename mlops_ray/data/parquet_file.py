@@ -1,4 +1,4 @@
-"""Parquet files: footer, row groups, and deterministic bytes for a snapshot."""
+"""Parquet files: footers and row groups."""
 
 from __future__ import annotations
 
@@ -16,26 +16,11 @@ if TYPE_CHECKING:
 
     from mlops_ray.data.place import Place
 
-__all__ = ["count_rows", "parquet_bytes", "read_footer", "read_row_group"]
+__all__ = ["count_rows", "read_footer", "read_row_group"]
 
-_ROW_GROUP_ROWS: Final = 2**17
-
-
-def parquet_bytes(table: pa.Table) -> bytes:
-    """A table as one Parquet file: the same bytes for the same table, with page checksums.
-
-    The bytes still depend on the pyarrow version, which the file names; what a snapshot *means*
-    is given by its fingerprint.
-    """
-    sink = pa.BufferOutputStream()
-    pq.write_table(
-        table,
-        sink,
-        row_group_size=_ROW_GROUP_ROWS,
-        compression="zstd",
-        write_page_checksum=True,
-    )
-    return bytes(sink.getvalue())
+# Parquet's own UUID and JSON come as the bytes and texts that they are.
+_PLAIN: Final = {"arrow_extensions_enabled": False}
+_TORN: Final = (OSError, UnicodeDecodeError, pa.ArrowException)  # Of text: the name of a column.
 
 
 def read_footer(path: Place, name: str) -> tuple[pa.Schema, int]:
@@ -45,9 +30,13 @@ def read_footer(path: Place, name: str) -> tuple[pa.Schema, int]:
         SourceError: The file is absent, torn or no Parquet.
     """
     try:
-        with _opened(path, name) as source, pq.ParquetFile(source) as file:
+        with _opened(path, name) as source, pq.ParquetFile(source, **_PLAIN) as file:
+            footer = file.metadata
+            groups = range(footer.num_row_groups)
+            n_rows = sum(footer.row_group(at).num_rows for at in groups)
+            _check_rows(n_rows, footer.num_rows, name)
             return file.schema_arrow, file.num_row_groups
-    except (OSError, pa.ArrowException) as error:
+    except _TORN as error:
         raise _unreadable(name, error) from error
 
 
@@ -58,14 +47,27 @@ def count_rows(path: Place, name: str) -> int:
         SourceError: The file is absent, torn or no Parquet.
     """
     try:
-        with _opened(path, name) as source, pq.ParquetFile(source) as file:
+        with _opened(path, name) as source, pq.ParquetFile(source, **_PLAIN) as file:
             return int(file.metadata.num_rows)
-    except (OSError, pa.ArrowException) as error:
+    except _TORN as error:
         raise _unreadable(name, error) from error
 
 
-def read_row_group(path: Place, name: str, row_group: int, columns: Sequence[str]) -> pa.Table:
+def read_row_group(
+    path: Place,
+    name: str,
+    row_group: int,
+    columns: Sequence[str],
+    encoded: Sequence[str] = (),
+) -> pa.Table:
     """One row group, its page checksums verified where the writer left any.
+
+    Args:
+        path: Where the file lies.
+        name: Its name, for messages.
+        row_group: Which one.
+        columns: Columns wanted.
+        encoded: Of these the ones of texts or bytes, which come dictionary-encoded.
 
     Raises:
         SourceError: The file is absent, torn or no Parquet.
@@ -74,16 +76,40 @@ def read_row_group(path: Place, name: str, row_group: int, columns: Sequence[str
         with (
             _opened(path, name) as source,
             pq.ParquetFile(
-                source, read_dictionary=list(columns), page_checksum_verification=True
+                source,
+                read_dictionary=list(encoded),
+                page_checksum_verification=True,
+                **_PLAIN,
             ) as file,
         ):
-            return file.read_row_group(row_group, columns=list(columns), use_threads=False)
-    except KeyError as error:
-        where = Where(file=name, key=columns[0] if len(columns) == 1 else "")
+            _check_present(file, columns)
+            table = file.read_row_group(row_group, columns=list(columns), use_threads=False)
+            _check_rows(table.num_rows, file.metadata.row_group(row_group).num_rows, name)
+            return table
+    except KeyError as error:  # Also of Arrow, which knows the name as bytes.
+        column = error.args[0]
+        where = Where(file=name, key=column.decode() if isinstance(column, bytes) else column)
         hint = "the file is damaged, or was replaced since its columns were listed"
-        raise SourceError("the Parquet file lacks a column", str(error), "", hint, where) from error
-    except (OSError, pa.ArrowException) as error:
+        raise SourceError("the Parquet file lacks a column", "", "", hint, where) from error
+    except _TORN as error:
         raise _unreadable(name, error) from error
+
+
+def _check_present(file: pq.ParquetFile, columns: Sequence[str]) -> None:
+    for column in columns:
+        if file.schema_arrow.get_field_index(column) < 0:
+            raise KeyError(column)
+
+
+def _check_rows(found: int, wanted: int, name: str) -> None:
+    """Refuse a footer that contradicts itself: it has no checksum, but counts rows several times.
+
+    Raises:
+        SourceError: The numbers differ.
+    """
+    if found != wanted:
+        what, hint = "the Parquet file's counts of rows disagree", "the file is damaged"
+        raise SourceError(what, f"{found} rows", str(wanted), hint, Where(file=name))
 
 
 def _opened(path: Place, name: str) -> pa.NativeFile:

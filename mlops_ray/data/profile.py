@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from mlops_ray.data.association import Association
 from mlops_ray.data.cells import decode
 from mlops_ray.data.column_profile import (
     CategoryProfile,
     ColumnProfile,
     NumberProfile,
+    PresenceProfile,
     TimeProfile,
     column_profile_from_json,
     merge_columns,
 )
+from mlops_ray.data.histogram import QUANTILE_ERROR
+from mlops_ray.data.leakage import Hint
 from mlops_ray.data.measure import measure_column
 from mlops_ray.data.row_parts import RowParts
 from mlops_ray.errors import ColumnError, ManifestError, Where
@@ -30,6 +34,7 @@ __all__ = [
     "CategoryProfile",
     "ColumnProfile",
     "NumberProfile",
+    "PresenceProfile",
     "Profile",
     "TimeProfile",
 ]
@@ -45,10 +50,16 @@ class Profile:
     Attributes:
         n_rows: Rows seen.
         columns: Column name -> its statistics, in the order of the data.
+        target: The column that associations are with; None where none was named.
+        associations: Feature -> how it goes with the target; not of merged profiles.
+        hints: Of a whole table what looks like a leak, or tells nothing.
     """
 
     n_rows: int
     columns: dict[str, ColumnProfile]
+    target: str | None = None
+    associations: dict[str, Association] = field(default_factory=dict)
+    hints: tuple[Hint, ...] = ()
 
     @classmethod
     def of(cls, table: pa.Table, schema: Schema) -> Self:
@@ -78,7 +89,19 @@ class Profile:
     def to_json(self) -> dict[str, Any]:
         """The profile as a JSON document of a few kilobytes a column."""
         columns = [{"name": name, **column.to_json()} for name, column in self.columns.items()]
-        return {"schema": PROFILE_SCHEMA, "n_rows": self.n_rows, "columns": columns}
+        for column in columns:
+            if column["name"] in self.associations:
+                column["association"] = self.associations[column["name"]].to_json()
+        content = {
+            "schema": PROFILE_SCHEMA,
+            "n_rows": self.n_rows,
+            "quantile_error": QUANTILE_ERROR,
+            "columns": columns,
+        }
+        if self.target is None:
+            return content
+        hints = [hint.to_json() for hint in self.hints]
+        return {**content, "target": self.target, "hints": hints}
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
@@ -91,4 +114,10 @@ class Profile:
             hint = "upgrade mlops_ray"
             raise ManifestError("not a profile", repr(value.get("schema")), PROFILE_SCHEMA, hint)
         columns = {column["name"]: column_profile_from_json(column) for column in value["columns"]}
-        return cls(value["n_rows"], columns)
+        associations = {
+            column["name"]: Association.from_json(column["association"])
+            for column in value["columns"]
+            if "association" in column
+        }
+        hints = tuple(Hint.from_json(hint) for hint in value.get("hints", ()))
+        return cls(value["n_rows"], columns, value.get("target"), associations, hints)

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pyarrow as pa
 
-from mlops_ray.data.column_profile import CategoryProfile, NumberProfile, TimeProfile
+from mlops_ray.data.column_profile import (
+    CategoryProfile,
+    NumberProfile,
+    PresenceProfile,
+    TimeProfile,
+    column_profile_from_json,
+)
 from mlops_ray.data.counts import ValueCounts
 from mlops_ray.data.histogram import Histogram
 from mlops_ray.data.profile import Profile
+from mlops_ray.data.time_histogram import TimeHistogram
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["profile_content", "profile_of_content"]
 
-_STORED: Final = {"integer": "<i8", "float": "<f8", "boolean": "u1"}
+_STORED: Final = {"integer": "<i8", "float": "<f8", "decimal": "<f8", "boolean": "u1"}
 
 
 def profile_content(profile: Profile) -> tuple[dict[str, Any], Arrays]:
@@ -43,8 +51,12 @@ def profile_of_content(content: dict[str, Any], arrays: Iterator[NDArray[Any]]) 
 
 
 def _column(column: ColumnProfile, arrays: Arrays) -> dict[str, Any]:
-    if isinstance(column, TimeProfile):
+    if isinstance(column, PresenceProfile):
         return column.to_json()
+    if isinstance(column, TimeProfile):
+        histogram = column.histogram or TimeHistogram()
+        arrays += [histogram.bins, histogram.counts]
+        return {**replace(column, histogram=None).to_json(), "level": histogram.level}
     if isinstance(column, NumberProfile):
         arrays += [column.histogram.buckets.astype(np.int32), column.histogram.counts]
     counts = column.counts
@@ -54,12 +66,15 @@ def _column(column: ColumnProfile, arrays: Arrays) -> dict[str, Any]:
 
 
 def _read_column(item: dict[str, Any], arrays: Iterator[NDArray[Any]]) -> ColumnProfile:
+    if item["kind"] == "presence":
+        return column_profile_from_json(item)
     if item["kind"] == "time":
-        return TimeProfile.from_json(item)
+        histogram = TimeHistogram(item["level"], next(arrays), next(arrays))
+        return replace(TimeProfile.from_json(item), histogram=histogram)
     if item["kind"] == "category":
         return CategoryProfile.of_parts(item, _read_counts(item, arrays))
-    histogram = Histogram(next(arrays).astype(np.int64), next(arrays))
-    return NumberProfile.of_parts(item, histogram, _read_counts(item, arrays))
+    buckets = Histogram(next(arrays).astype(np.int64), next(arrays))
+    return NumberProfile.of_parts(item, buckets, _read_counts(item, arrays))
 
 
 def _read_counts(item: dict[str, Any], arrays: Iterator[NDArray[Any]]) -> ValueCounts:

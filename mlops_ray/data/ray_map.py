@@ -8,19 +8,21 @@ is reported, whichever task was faster.
 from __future__ import annotations
 
 import json
+import math
+import sys
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import pyarrow as pa
 import ray
 import ray.data
+from ray.data._internal.execution.resource_manager import ResourceManager  # noqa: TID251
 from ray.exceptions import RayError, RayTaskError
 
-from mlops_ray import errors
 from mlops_ray.data.unit_map import add_answer
 from mlops_ray.errors import ClusterError, MlopsRayError, Where
 
@@ -32,7 +34,11 @@ if TYPE_CHECKING:
 
 __all__ = ["MapStats", "RayDataMap"]
 
-_TASKS_PER_CPU: Final = 4  # Enough for balance; more would pay Ray's cost a task.
+# Tasks become smaller from round to round, so that CPUs finish together; between two tasks a CPU
+# waits a quarter of a second for Ray Data.
+_TASKS_PER_CPU: Final = 3
+_MAX_UNITS_A_TASK: Final = 64  # What a lost worker takes with it stays bounded.
+_LIMITS_EVERY_S: Final = 0.05
 _ANSWER: Final = pa.schema(
     [("index", pa.int64()), ("payload", pa.large_binary()), ("error", pa.large_string())]
 )
@@ -81,9 +87,9 @@ class RayDataMap:
             raise ClusterError("Ray is not running", hint="connect to a cluster first")
         if not units:
             return []
-        n_tasks = min(len(units), _TASKS_PER_CPU * _n_cpus())
         ordered = list(units)
-        blocks = [pa.table({"index": part}) for part in _dealt(len(ordered), n_tasks)]
+        parts = _dealt(len(ordered), _n_cpus())
+        blocks = [pa.table({"index": part}) for part in parts]
         with _quiet_context():
             dataset = ray.data.from_arrow(blocks).map_batches(
                 partial(_work, fn=fn, units=ordered, combine=combine),
@@ -91,7 +97,7 @@ class RayDataMap:
                 batch_format="pyarrow",
             )
             answers = _collected(dataset)
-        self.last_stats = MapStats(len(ordered), n_tasks)
+        self.last_stats = MapStats(len(ordered), len(parts))
         return _payloads(answers)
 
 
@@ -100,10 +106,12 @@ def _n_cpus() -> int:
     return max(1, int(resources.get("CPU", 1)))
 
 
-def _dealt(n_units: int, n_tasks: int) -> Iterator[range]:
-    """Runs of neighbouring units, as even as they come."""
-    bounds = [n_units * task // n_tasks for task in range(n_tasks + 1)]
-    return (range(*pair) for pair in pairwise(bounds))
+def _dealt(n_units: int, n_cpus: int) -> list[range]:
+    """Runs of neighbouring units: a round for all CPUs, then one of shorter runs, and so on."""
+    rounds = max(_TASKS_PER_CPU, math.ceil(n_units / (n_cpus * _MAX_UNITS_A_TASK)))
+    weights = [rounds - task // n_cpus for task in range(min(n_units, rounds * n_cpus))]
+    bounds = [n_units * weight // sum(weights) for weight in accumulate(weights, initial=0)]
+    return [range(*pair) for pair in pairwise(bounds) if pair[0] < pair[1]]
 
 
 def _work(
@@ -138,14 +146,22 @@ def _quiet_context() -> Iterator[None]:
         context.execution_options.preserve_order,
         context.enable_progress_bars,
         context.print_on_execution_start,
+        context.memory_usage_poll_interval_s,
+        ResourceManager.GLOBAL_LIMITS_UPDATE_INTERVAL_S,
     )
     context.execution_options.preserve_order = True
     context.enable_progress_bars = context.print_on_execution_start = False
+    context.memory_usage_poll_interval_s = None
+    # Ray Data asks what the cluster has, does not wait for the answer, and looks for it a second
+    # later; until then it runs one task on all CPUs. There is no public setting.
+    ResourceManager.GLOBAL_LIMITS_UPDATE_INTERVAL_S = _LIMITS_EVERY_S  # type: ignore[assignment]
     try:
         yield
     finally:
         context.execution_options.preserve_order = kept[0]
-        context.enable_progress_bars, context.print_on_execution_start = kept[1:]
+        context.enable_progress_bars, context.print_on_execution_start = kept[1:3]
+        context.memory_usage_poll_interval_s = kept[3]
+        ResourceManager.GLOBAL_LIMITS_UPDATE_INTERVAL_S = kept[4]
 
 
 def _collected(dataset: ray.data.Dataset) -> list[dict[str, Any]]:
@@ -175,5 +191,6 @@ def _written(error: MlopsRayError) -> str:
 
 def _read(text: str) -> MlopsRayError:
     name, what, got, wanted, hint, where = json.loads(text)
-    kind: type[MlopsRayError] = getattr(errors, name)
+    # Not from the package, all of whose lazy names would then count as code of ingest.
+    kind: type[MlopsRayError] = getattr(sys.modules[MlopsRayError.__module__], name)
     return kind(what, got, wanted, hint, Where(*where))

@@ -147,7 +147,8 @@ def _rows_of_unit(look: KeyLook, suspects: NDArray[np.uint64], unit: Unit) -> by
 
 
 def _repeated(look: KeyLook, answers: Sequence[bytes]) -> Found:
-    table = pa.concat_tables([pa.ipc.open_stream(answer).read_all() for answer in answers])
+    tables = [pa.ipc.open_stream(answer).read_all() for answer in answers]
+    table = pa.concat_tables(tables, promote_options="permissive")  # Decimals of any scale.
     key = [name for name in table.column_names if name.startswith("key_")]
     of_key = table.group_by([*key, "hash"]).aggregate([("count_all", "sum")])
     of_key = of_key.filter(pc.greater(of_key["count_all_sum"], 1))

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlops_ray.config.contract import CheckRule, NullsRule, PatternRule, RangeRule, ValuesRule
-from mlops_ray.data.arrays import null_mask
+from mlops_ray.data.arrays import null_mask, to_numbers
 from mlops_ray.data.arrow_expression import is_false
 from mlops_ray.data.expression import parse_expression
 from mlops_ray.data.rule_values import as_bound, as_members
@@ -95,6 +95,8 @@ def _outside(column: pa.ChunkedArray, dtype: LogicalType, rule: RangeRule) -> Ma
     low, high = (None if b is None else as_bound(b, dtype) for b in (rule.min, rule.max))
     if dtype == "integer":
         low, high = _whole_number(low, math.ceil), _whole_number(high, math.floor)
+    if dtype == "decimal":
+        column = pa.chunked_array([to_numbers(column)])
     seen = pc.min_max(column)  # Looks past nulls and NaN.
     masks = []
     if low is not None and pc.less(seen["min"], low).as_py():

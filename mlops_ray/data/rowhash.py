@@ -13,11 +13,12 @@ Source: G. Steele, D. Lea, C. Flood, "Fast Splittable Pseudorandom Number Genera
 from __future__ import annotations
 
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 
-from mlops_ray.data.cells import TextCells, decode
+from mlops_ray.data.cells import CarriedCells, TextCells, decode
+from mlops_ray.data.mixing import FINAL_SHIFT, FINAL_STEPS, LANE_STEPS
 from mlops_ray.data.row_parts import PIECE_ROWS, RowParts
 from mlops_ray.data.text_hash import hash_texts
 from mlops_ray.manifest.canonical import canonical_bytes
@@ -32,14 +33,25 @@ if TYPE_CHECKING:
     from mlops_ray.data.row_parts import Piece
     from mlops_ray.data.schema import Schema
 
-__all__ = ["N_LANES", "RowHasher", "hash_rows"]
+__all__ = ["N_LANES", "CellHasher", "HasherPair", "RowHasher", "hash_rows"]
 
 N_LANES: Final = 2
 _DOMAIN: Final = b"mlops-ray/rowhash/v2"
-# A lane each: how far a word is shifted onto itself, and what it is multiplied by.
-_STEPS: Final = ((np.uint64(32), np.uint64(0xBF58476D1CE4E5B9)),
-                 (np.uint64(29), np.uint64(0x94D049BB133111EB)))  # fmt: skip
-_FINAL: Final = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB))
+
+
+class CellHasher(Protocol):
+    """Takes in the cells of one column after the other while they are measured."""
+
+    def absorb(self, piece: Piece, words: NDArray[np.uint64]) -> None:
+        """Take in a piece's cells, a word a row."""
+
+    def absorb_texts(
+        self, piece: Piece, codes: NDArray[np.intp], table: NDArray[np.uint64]
+    ) -> None:
+        """Take in a piece of a string column by the columns of a table of words."""
+
+    def absorb_lanes(self, piece: Piece, words: NDArray[np.uint64]) -> None:
+        """Take in a piece of a column with words of its own for each lane."""
 
 
 class RowHasher:
@@ -50,17 +62,22 @@ class RowHasher:
 
     Attributes:
         rows: Which rows, and in which order.
-        lanes: The state, shape ``(2, n_rows)``, in the order of the parts.
+        lanes: The state, shape ``(n_lanes, n_rows)``, in the order of the parts.
     """
 
     def __init__(
-        self, rows: RowParts, schema: Schema, columns: Iterable[str], salt: int = 0
+        self,
+        rows: RowParts,
+        schema: Schema,
+        columns: Iterable[str],
+        salt: int = 0,
+        n_lanes: int = N_LANES,
     ) -> None:
         self.rows = rows
-        self.lanes = np.empty((N_LANES, rows.n_rows), dtype=np.uint64)
+        self.lanes = np.empty((n_lanes, rows.n_rows), dtype=np.uint64)
         declared = canonical_bytes([[name, schema[name]] for name in sorted(columns)])
         start = blake2b(_DOMAIN + b"\0" + declared, digest_size=16, key=salt.to_bytes(8, "little"))
-        self.lanes[:] = np.frombuffer(start.digest(), "<u8")[:, np.newaxis]
+        self.lanes[:] = np.frombuffer(start.digest(), "<u8")[:n_lanes, np.newaxis]
         self._shifted = np.empty(min(PIECE_ROWS, rows.n_rows), dtype=np.uint64)
 
     def absorb(self, piece: Piece, words: NDArray[np.uint64], lane: int | None = None) -> None:
@@ -72,8 +89,8 @@ class RowHasher:
             lane: For which lane; for both by default.
         """
         shifted = self._shifted[: words.size]
-        for at in range(N_LANES) if lane is None else (lane,):
-            shift, multiplier = _STEPS[at]
+        for at in range(len(self.lanes)) if lane is None else (lane,):
+            shift, multiplier = LANE_STEPS[at]
             state = self.lanes[at, piece.start : piece.stop]
             state ^= words
             np.right_shift(state, shift, out=shifted)
@@ -91,17 +108,53 @@ class RowHasher:
             table: Words of each distinct value, shape ``(2, n_distinct)``.
         """
         words = np.empty(codes.size, dtype=np.uint64)
-        for lane in range(N_LANES):
+        for lane in range(len(self.lanes)):
             table[lane].take(codes, out=words, mode="clip")
             self.absorb(piece, words, lane)
 
+    def absorb_lanes(self, piece: Piece, words: NDArray[np.uint64]) -> None:
+        """Take in a piece of a column with words of its own for each lane.
+
+        Args:
+            piece: Which rows.
+            words: Of all cells in the table's order, shape ``(2, n_rows)``.
+        """
+        own = np.empty(piece.stop - piece.start, dtype=np.uint64)
+        for lane in range(len(self.lanes)):
+            self.rows.fill(own, words[lane], piece)
+            self.absorb(piece, own, lane)
+
     def finish(self) -> NDArray[np.uint64]:
-        """The rows' hashes, shape ``(2, n_rows)``, in the order of the parts."""
+        """The rows' hashes, shape ``(n_lanes, n_rows)``, in the order of the parts."""
         for piece in self.rows.pieces():
             shifted = self._shifted[: piece.stop - piece.start]
             for lane in self.lanes:
                 _finalise(lane[piece.start : piece.stop], shifted)
         return self.lanes
+
+
+class HasherPair:
+    """Two hashers that take in the same columns."""
+
+    def __init__(self, one: CellHasher, other: CellHasher) -> None:
+        self._both = (one, other)
+
+    def absorb(self, piece: Piece, words: NDArray[np.uint64]) -> None:
+        """Take in a piece's cells."""
+        for hasher in self._both:
+            hasher.absorb(piece, words)
+
+    def absorb_texts(
+        self, piece: Piece, codes: NDArray[np.intp], table: NDArray[np.uint64]
+    ) -> None:
+        """Take in a piece of a string column."""
+        for hasher in self._both:
+            hasher.absorb_texts(piece, codes, table)
+
+    def absorb_lanes(self, piece: Piece, words: NDArray[np.uint64]) -> None:
+        """Take in a piece of a column with words of its own for each lane."""
+        for hasher in self._both:
+            hasher.absorb_lanes(piece, words)
 
 
 def hash_rows(
@@ -133,6 +186,10 @@ def _absorb(hasher: RowHasher, cells: Cells) -> None:
             hasher.rows.fill(own, cells.codes, piece)
             hasher.absorb_texts(piece, own, texts)
         return
+    if isinstance(cells, CarriedCells):
+        for piece in hasher.rows.pieces():
+            hasher.absorb_lanes(piece, cells.words)
+        return
     buffer = np.empty(n_rows, dtype=np.uint64)
     for piece in hasher.rows.pieces():
         words = buffer[: piece.stop - piece.start]
@@ -142,9 +199,9 @@ def _absorb(hasher: RowHasher, cells: Cells) -> None:
 
 def _finalise(words: NDArray[np.uint64], shifted: NDArray[np.uint64]) -> None:
     """SplitMix64's finaliser, in place: a bijection in which every bit depends on every bit."""
-    for shift, multiplier in _FINAL:
-        np.right_shift(words, np.uint64(shift), out=shifted)
+    for shift, multiplier in FINAL_STEPS:
+        np.right_shift(words, shift, out=shifted)
         words ^= shifted
-        words *= np.uint64(multiplier)
-    np.right_shift(words, np.uint64(31), out=shifted)
+        words *= multiplier
+    np.right_shift(words, FINAL_SHIFT, out=shifted)
     words ^= shifted

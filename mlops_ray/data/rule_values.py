@@ -24,7 +24,7 @@ def as_bound(bound: float | str, dtype: LogicalType) -> pa.Scalar | float | None
         >>> as_bound("2018-01-01", "date")
         <pyarrow.Date32Scalar: datetime.date(2018, 1, 1)>
     """
-    if dtype in {"integer", "float"}:
+    if dtype in {"integer", "float", "decimal"}:
         return _number(bound)
     if dtype in {"date", "timestamp"} and isinstance(bound, str):
         try:
@@ -36,6 +36,8 @@ def as_bound(bound: float | str, dtype: LogicalType) -> pa.Scalar | float | None
 
 def as_members(allowed: Sequence[Constant], dtype: LogicalType) -> pa.Array | None:
     """The values of a set as values of the type; None where one of them cannot be one."""
+    if dtype not in ARROW_TYPES:
+        return None
     wanted = pa.string() if dtype == "string" else ARROW_TYPES[dtype]
     if isinstance(allowed[0], bool) != (dtype == "boolean"):
         return None

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import pyarrow as pa
 
 from mlops_ray.data.cast import can_cast
 from mlops_ray.data.extension_guard import check_schema
+from mlops_ray.data.type_names import LogicalType, type_name
 from mlops_ray.errors import SourceError, Where
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
 __all__ = [
     "ARROW_TYPES",
@@ -23,11 +24,11 @@ __all__ = [
     "untyped_columns",
 ]
 
-LogicalType: TypeAlias = Literal["integer", "float", "string", "boolean", "timestamp", "date"]
 Schema: TypeAlias = dict[str, LogicalType]
 
-# What `read_unit` hands on. Strings stay dictionary-encoded: hashing and counting then cost one
-# step a distinct value.
+# What `read_unit` hands on of the types that features are made of; all others come as the files
+# hold them. Strings stay dictionary-encoded: hashing and counting then cost one step a distinct
+# value.
 ARROW_TYPES: Final[dict[LogicalType, pa.DataType]] = {
     "integer": pa.int64(),
     "float": pa.float64(),
@@ -42,50 +43,21 @@ def logical_type(arrow_type: pa.DataType) -> LogicalType | None:
     """The meaning of an Arrow type; None for the null type, which fits any.
 
     Raises:
-        TypeError: The type is nested, binary, decimal, a duration or an extension.
+        TypeError: It is an extension, a union or an interval, or two members have one name.
 
     Example:
         >>> logical_type(pa.dictionary(pa.int8(), pa.large_string()))
         'string'
     """
-    if isinstance(arrow_type, pa.BaseExtensionType):
-        raise TypeError(f"extension type {arrow_type}")
-    if pa.types.is_dictionary(arrow_type):
-        return logical_type(arrow_type.value_type)
-    if pa.types.is_null(arrow_type):
-        return None
-    for matches, meaning in _MEANINGS:
-        if matches(arrow_type):
-            return meaning
-    raise TypeError(f"type {arrow_type}")
+    return None if pa.types.is_null(arrow_type) else type_name(arrow_type)
 
 
 def kind_of(arrow_type: pa.DataType) -> str:
-    """What a column can be cast from: its logical type, ``decimal``, or the type's own name."""
-    if pa.types.is_decimal(arrow_type):
-        return "decimal"
+    """What a column can be cast from: its logical type, or an unsupported type's own name."""
     try:
-        return logical_type(arrow_type) or "null"
+        return type_name(arrow_type)
     except TypeError:
         return str(arrow_type)
-
-
-def _is_text(arrow_type: pa.DataType) -> bool:
-    return bool(
-        pa.types.is_string(arrow_type)
-        or pa.types.is_large_string(arrow_type)
-        or pa.types.is_string_view(arrow_type)
-    )
-
-
-_MEANINGS: Final[tuple[tuple[Callable[[pa.DataType], bool], LogicalType], ...]] = (
-    (pa.types.is_integer, "integer"),
-    (pa.types.is_floating, "float"),
-    (_is_text, "string"),
-    (pa.types.is_boolean, "boolean"),
-    (pa.types.is_timestamp, "timestamp"),
-    (pa.types.is_date, "date"),
-)
 
 
 def schema_of(
@@ -158,9 +130,8 @@ def _meaning(field: pa.Field, file: str, cast: LogicalType | None) -> LogicalTyp
     try:
         return logical_type(field.type)
     except TypeError as error:
-        wanted = "integers, floats, strings, booleans, timestamps or dates"
-        way = f"declare 'data.columns.{field.name}.cast'"
-        hint = f"{way} where it is a decimal; else cast it or leave it out of the files"
+        wanted = "numbers, texts, bytes, booleans, times, or lists, structs and maps of them"
+        hint = "write it as another type, or leave it out of the files"
         raise SourceError(
             "the column's type is not supported", str(error), wanted, hint, where
         ) from error

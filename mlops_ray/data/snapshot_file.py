@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mlops_ray.data.extension_guard import check_schema
+from mlops_ray.data.type_names import plain_type
 from mlops_ray.errors import SourceError, Where
 
 if TYPE_CHECKING:
@@ -80,8 +81,4 @@ def _written(table: pa.Table, schema: pa.Schema) -> pa.Table:
 
 
 def _plain(arrow_type: pa.DataType) -> pa.DataType:
-    if pa.types.is_dictionary(arrow_type):
-        return _plain(arrow_type.value_type)
-    if pa.types.is_large_string(arrow_type) or pa.types.is_string_view(arrow_type):
-        return pa.string()
-    return arrow_type
+    return pa.string() if pa.types.is_large_string(arrow_type) else plain_type(arrow_type)

@@ -1,7 +1,8 @@
 """The split: which rows train, validate and test, each told from that row alone.
 
-Because nothing but the row's own key or time decides, the split is the same whatever the file
-cuts, the row order or the number of CPUs, and a row stays in its part when others are added.
+Because nothing but the row's own key, group or time decides, the split is the same whatever the
+file cuts, the row order or the number of CPUs, and a row stays in its part when others are added.
+A stratified split also looks at the bounds of the row's class, which `data.find_strata` finds.
 """
 
 from __future__ import annotations
@@ -23,8 +24,17 @@ if TYPE_CHECKING:
 
     from mlops_ray.config.model import SplitConfig
     from mlops_ray.data.schema import LogicalType, Schema
+    from mlops_ray.data.strata import Strata
 
-__all__ = ["SPLITS", "SplitName", "SplitRows", "assign_split"]
+__all__ = [
+    "SPLITS",
+    "SplitName",
+    "SplitRows",
+    "_shares",
+    "assign_split",
+    "is_late",
+    "split_hashes",
+]
 
 SplitName: TypeAlias = Literal["train", "valid", "test"]
 SPLITS: Final[tuple[SplitName, ...]] = (
@@ -44,17 +54,27 @@ class SplitRows:
         key: Columns whose hash decides shares; rows of one key stay together.
         time: Column that `time_from` is compared with.
         salt: Derived from the root seed; another salt deals the keys anew.
+        target: Column of the classes, for a stratified split.
+        strata: Where the parts of each class end; None where the split is not stratified.
     """
 
     rule: SplitConfig
     key: tuple[str, ...]
     time: str | None
     salt: int
+    target: str | None = None
+    strata: Strata | None = None
 
     @property
     def columns(self) -> list[str]:
         """The columns that are read to assign a split."""
-        return list(dict.fromkeys([*self.key, *([self.time] if self.time else [])]))
+        more = [self.rule.group, self.time, self.target if self.rule.stratify else None]
+        return list(dict.fromkeys([*self.key, *(name for name in more if name)]))
+
+    @property
+    def hashed(self) -> tuple[str, ...]:
+        """The columns whose hash decides shares."""
+        return self.key if self.rule.group is None else (self.rule.group,)
 
 
 def assign_split(table: pa.Table, schema: Schema, split: SplitRows) -> NDArray[np.int8]:
@@ -62,6 +82,7 @@ def assign_split(table: pa.Table, schema: Schema, split: SplitRows) -> NDArray[n
 
     A row from `test.time_from` on, or of the first `test.share` of the keys, tests; of the rest,
     the next `valid.share` of the keys, or rows from `valid.time_from` on, validate; others train.
+    Shares are of the groups where there are some, and of each class where the split is stratified.
 
     Args:
         table: Holds the split's columns in canonical types.
@@ -72,42 +93,61 @@ def assign_split(table: pa.Table, schema: Schema, split: SplitRows) -> NDArray[n
         Codes, shape ``(n_rows,)``: positions in `SPLITS`.
 
     Raises:
-        ColumnError: A key or time is null, or `time_from` cannot be compared with the column.
+        ColumnError: A key, group or time is null, or `time_from` cannot be compared with the
+            column.
     """
     rule = split.rule
     codes: NDArray[np.int8] = np.full(table.num_rows, _TRAIN, dtype=np.int8)
-    share_start = rule.test.share or 0.0
-    if rule.valid.share is not None:
-        valid = _in_share(table, schema, split, share_start, rule.valid.share)
-    else:
-        valid = _from_time(table, schema, split, rule.valid.time_from)
-    if rule.test.share is not None:
-        test = _in_share(table, schema, split, 0.0, rule.test.share)
-    else:
-        test = _from_time(table, schema, split, rule.test.time_from)
-    codes[valid] = _VALID
-    codes[test] = _TEST
+    if rule.valid.share is not None or rule.test.share is not None:
+        hashes = split_hashes(table, schema, split)
+        bounds = _shares(rule)
+        ends = bounds if split.strata is None else split.strata.of_rows(table[split.target or ""])
+        codes[hashes < ends[1]] = _VALID
+        codes[hashes < ends[0]] = _TEST
+    if rule.valid.time_from is not None:
+        late = _from_time(table, schema, split, rule.valid.time_from)
+        codes[late & (codes != _TEST)] = _VALID
+    if rule.test.time_from is not None:
+        codes[_from_time(table, schema, split, rule.test.time_from)] = _TEST
     return codes
 
 
-def _in_share(
-    table: pa.Table, schema: Schema, split: SplitRows, start: float, share: float
-) -> NDArray[np.bool_]:
-    for column in split.key:
-        _refuse_nulls(table.column(column), column, "key")
-    hashes = hash_rows(table, schema, split.key, split.salt)[0]
-    low, high = _bound(Fraction(start)), _bound(Fraction(start) + Fraction(share))
-    inside: NDArray[np.bool_] = (hashes >= low) & (hashes < high)
-    return inside
+def split_hashes(table: pa.Table, schema: Schema, split: SplitRows) -> NDArray[np.uint64]:
+    """The hash of each row that decides shares, shape ``(n_rows,)``.
+
+    Raises:
+        ColumnError: A key or group is null.
+    """
+    for column in split.hashed:
+        role = "key" if split.rule.group is None else "group"
+        _refuse_nulls(table.column(column), column, role)
+    hashes: NDArray[np.uint64] = hash_rows(table, schema, split.hashed, split.salt)[0]
+    return hashes
 
 
-def _bound(share: Fraction) -> np.uint64:
-    """The share of all hashes as an exact integer: the next part begins where this one ends."""
-    return np.uint64(min(int(share * 2**64), 2**64 - 1))
+def _shares(rule: SplitConfig) -> tuple[np.uint64, np.uint64]:
+    """Hashes where the share of test ends, and where that of valid does.
+
+    Exact integers: the next part begins where this one ends.
+    """
+    test = Fraction(rule.test.share or 0.0)
+    valid = Fraction(rule.valid.share or 0.0)
+    first, second = (min(int(end * 2**64), 2**64 - 1) for end in (test, test + valid))
+    return np.uint64(first), np.uint64(second)
+
+
+def is_late(table: pa.Table, schema: Schema, split: SplitRows) -> NDArray[np.bool_] | None:
+    """The rows that test because of their time; None where test is a share.
+
+    Raises:
+        ColumnError: A time is null, or `time_from` cannot be compared with it.
+    """
+    start = split.rule.test.time_from
+    return None if start is None else _from_time(table, schema, split, start)
 
 
 def _from_time(
-    table: pa.Table, schema: Schema, split: SplitRows, start: float | str | None
+    table: pa.Table, schema: Schema, split: SplitRows, start: float | str
 ) -> NDArray[np.bool_]:
     name = split.time or ""
     column = table.column(name)

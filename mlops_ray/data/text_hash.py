@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from mlops_ray.data.cells import NULL_WORD
+from mlops_ray.data.mixing import NULL_WORD, finished, step
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -23,16 +23,14 @@ _DOMAIN: Final = b"mlops-ray/rowhash/v2/string"
 _LONGEST_MIXED: Final = 64  # Bytes.
 _WORD_BYTES: Final = 8
 _PIECE_TEXTS: Final = 2**13  # Their states stay in the processor's cache.
-_STEPS: Final = ((32, 0xBF58476D1CE4E5B9), (29, 0x94D049BB133111EB))
-_FINAL: Final = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB))
 _STARTS: Final = np.frombuffer(blake2b(_DOMAIN, digest_size=16).digest(), "<u8")
 
 
 def hash_texts(values: pa.Array) -> NDArray[np.uint64]:
-    """Words of strings, and in one more column those of null.
+    """Words of strings or bytes, and in one more column those of null.
 
     Args:
-        values: Strings without nulls.
+        values: Strings or binaries with offsets of 32 bits; nulls are not looked for.
 
     Returns:
         Shape ``(2, n_values + 1)``.
@@ -86,34 +84,19 @@ def _mixed_piece(
     states = _STARTS[:, np.newaxis] + lengths.astype(np.uint64)  # Wraps around: modulo 2^64.
     n_common = int(lengths.min()) // _WORD_BYTES * _WORD_BYTES
     for done in range(0, n_common, _WORD_BYTES):  # Whole words that all of them have.
-        _step(states, at_any_byte[starts + done])
+        step(states, at_any_byte[starts + done])
     for done in range(n_common, int(lengths.max()), _WORD_BYTES):
         active = np.flatnonzero(lengths > done)
         left = np.minimum(lengths[active] - done, _WORD_BYTES).astype(np.uint64)
         words = at_any_byte[starts[active] + done]
         words &= np.uint64(2**64 - 1) >> (np.uint64(64) - left * np.uint64(_WORD_BYTES))
         if active.size == lengths.size:
-            _step(states, words)
+            step(states, words)
         else:
             mixed = states[:, active]
-            _step(mixed, words)
+            step(mixed, words)
             states[:, active] = mixed
-    return _finalised(states)
-
-
-def _step(states: NDArray[np.uint64], words: NDArray[np.uint64]) -> None:
-    states ^= words
-    for lane, (shift, multiplier) in enumerate(_STEPS):
-        states[lane] ^= states[lane] >> np.uint64(shift)
-        states[lane] *= np.uint64(multiplier)
-
-
-def _finalised(states: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    for shift, multiplier in _FINAL:
-        states ^= states >> np.uint64(shift)
-        states *= np.uint64(multiplier)
-    states ^= states >> np.uint64(31)
-    return states
+    return finished(states)
 
 
 def _digested(

@@ -22,6 +22,7 @@ from mlops_ray.data.parquet_file import read_footer, read_row_group
 from mlops_ray.data.partition import partition_fields, partition_values
 from mlops_ray.data.schema import ARROW_TYPES, Schema, kind_of, schema_of, untyped_columns
 from mlops_ray.data.text_cut import cut_rows
+from mlops_ray.data.type_names import joinable_type, storage_type
 from mlops_ray.errors import ColumnError, SourceError, Where
 
 if TYPE_CHECKING:
@@ -149,7 +150,7 @@ def check_fits(
     Raises:
         SourceError: It does not fit, or cannot be read.
     """
-    wanted = pa.schema([(name, ARROW_TYPES[dtype]) for name, dtype in schema.items()])
+    wanted = pa.schema([(name, storage_type(dtype)) for name, dtype in schema.items()])
     ((name, found),) = _arrow_schemas([file])
     if file.format == "csv":
         found = _retyped(found, {field.name: field.type for field in wanted})
@@ -198,7 +199,8 @@ def read_unit(unit: Unit, schema: Schema, columns: Sequence[str] | None = None) 
     tables = [_read_piece(piece, schema, names) for piece in unit.pieces]
     if len(tables) == 1:
         return tables[0]
-    joined = pa.concat_tables(tables)
+    # Files may store what is no feature, such as decimals, in several widths.
+    joined = pa.concat_tables(tables, promote_options="permissive")
     return pa.table(
         [_joined(column) for column in joined.unify_dictionaries().columns], names=names
     )
@@ -208,7 +210,8 @@ def _read_piece(unit: Unit, schema: Schema, names: list[str]) -> pa.Table:
     folders = partition_values(unit.name)
     inside = [name for name in names if name not in folders]
     if unit.row_group is not None:
-        table = read_row_group(unit.path, unit.name, unit.row_group, inside)
+        encoded = [name for name in inside if schema[name] in {"string", "binary"}]
+        table = read_row_group(unit.path, unit.name, unit.row_group, inside, encoded)
     elif unit.format == "csv":
         table = read_csv(unit.path, unit.name, unit.span, schema, inside)
     else:
@@ -268,8 +271,10 @@ def _retyped(schema: pa.Schema, types: dict[str, pa.DataType]) -> pa.Schema:
 
 
 def _canonical(column: pa.ChunkedArray, schema: Schema, name: str, unit: Unit) -> pa.Array:
-    wanted = ARROW_TYPES[schema[name]]
+    wanted = ARROW_TYPES.get(schema[name])
     try:
+        if wanted is None:
+            return _carried(column, schema[name], name, unit)
         if pa.types.is_dictionary(column.type) and not pa.types.is_dictionary(wanted):
             column = column.cast(column.type.value_type)
         column = _declared(column, schema[name], name, unit)
@@ -281,10 +286,24 @@ def _canonical(column: pa.ChunkedArray, schema: Schema, name: str, unit: Unit) -
         raise ColumnError(
             "a value does not fit its column's type",
             first_line,
-            f"{schema[name]} ({wanted})",
-            "write the column with a type that holds its values",
+            f"{schema[name]} ({wanted or schema[name]})",
+            f"write the column with a type that holds its values, or declare "
+            f"'data.columns.{name}.cast'",
             Where(file=unit.name, key=name),
         ) from error
+
+
+def _carried(column: pa.ChunkedArray, dtype: LogicalType, name: str, unit: Unit) -> pa.Array:
+    """A column of a type that is not made features of, as the file stores it."""
+    # A damaged page may hold offsets and numbers of entries that do not exist.
+    column.validate(full=True)
+    if pa.types.is_null(column.type):
+        return pa.nulls(len(column), storage_type(dtype))
+    if kind_of(column.type) != dtype:
+        what = "the column is of another type than when the files were listed"
+        where = Where(file=unit.name, key=name)
+        raise ColumnError(what, kind_of(column.type), dtype, where=where)
+    return _joined(column.cast(joinable_type(column.type)))
 
 
 def _declared(

@@ -8,6 +8,7 @@ from mlops_ray.errors import ColumnError, RecordError, Where
 from mlops_ray.features.lookup import Refusal
 from mlops_ray.features.program import Blocks, Program
 from mlops_ray.features.record_input import RecordDecoder
+from mlops_ray.features.sparse import csr_of
 from mlops_ray.features.state import FeatureState
 from mlops_ray.features.table_input import blocks_of_table
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
     from numpy.typing import NDArray
+    from scipy.sparse import csr_array
 
 __all__ = ["CompiledTransform"]
 
@@ -36,7 +38,7 @@ class CompiledTransform:
         self.state = state
         self.accepts_missing = accepts_missing
         self._inputs = state.inputs
-        self._program = Program(state.features)
+        self._program = Program(state.graph)
         self._records = RecordDecoder(self._program, self._inputs)
 
     def __reduce__(self) -> tuple[Callable[..., CompiledTransform], tuple[FeatureState, bool]]:
@@ -66,6 +68,27 @@ class CompiledTransform:
         """
         blocks = blocks_of_table(self._program, self._inputs, table)
         return self._matrix(blocks, ColumnError, folds)
+
+    def csr_from_table(self, table: pa.Table, folds: NDArray[np.uint64] | None = None) -> csr_array:
+        """Features of a table's rows without their zeros; every bit is that of `from_table`.
+
+        What it takes is in proportion to the rows and the entries, however many columns there are.
+
+        Returns:
+            Shape ``(n_rows, n_outputs)``, 32-bit floats, in canonical form.
+
+        Raises:
+            ColumnError: As for `from_table`.
+        """
+        return self._csr(blocks_of_table(self._program, self._inputs, table), ColumnError, folds)
+
+    def csr_from_records(self, records: Sequence[Mapping[str, Any]]) -> csr_array:
+        """Features of records without their zeros; every bit is that of `from_records`.
+
+        Raises:
+            RecordError: As for `from_records`.
+        """
+        return self._csr(self._records.of_records(records), RecordError)
 
     def values_of_table(
         self, table: pa.Table, folds: NDArray[np.uint64] | None = None
@@ -118,6 +141,19 @@ class CompiledTransform:
             except RecordError:
                 refused.update(feature.columns)
         return refused
+
+    def _csr(
+        self,
+        blocks: Blocks,
+        error: type[ColumnError | RecordError],
+        folds: NDArray[np.uint64] | None = None,
+    ) -> csr_array:
+        program, accepts = self._program, self.accepts_missing
+        try:
+            entries = list(program.entries(blocks, accepts_missing=accepts, folds=folds))
+        except Refusal as refusal:
+            raise _told(refusal, error) from None
+        return csr_of(entries, program.n_outputs)
 
     def _matrix(
         self,

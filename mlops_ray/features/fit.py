@@ -6,13 +6,12 @@ features want then is looked up in one further pass, and so on; no row is read h
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from mlops_ray.errors import ColumnError
 from mlops_ray.features.fit_categories import fit_categories
 from mlops_ray.features.fitted import Feature, FittedStep
-from mlops_ray.features.state import FeatureState
+from mlops_ray.features.state import FeatureState, first_double
 from mlops_ray.features.statistics import Numbers
 from mlops_ray.features.steps.step import JointStep, NumberStep, TimeStep
 from mlops_ray.features.wanted import Answer, ValueBuckets, ValueStatistics, Wanted
@@ -82,7 +81,7 @@ def _advanced(
 
 
 def _check_names(names: Sequence[str]) -> None:
-    double = next((name for name, n in Counter(names).items() if n > 1), None)
+    double = first_double(names)
     if double is not None:
         hint = "rename one of the input columns"
         raise ColumnError("two features get one name", repr(double), hint=hint)

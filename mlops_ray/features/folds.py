@@ -22,8 +22,8 @@ class Folds:
     """What decides a training row's fold.
 
     Attributes:
-        columns: The key; rows of one key are in one fold. All columns that are read where no key is
-            declared.
+        columns: The key, or the group of the split; rows of one are in one fold. All columns that
+            are read where neither is declared.
         salt: Derived from the root seed; another salt deals the keys anew.
     """
 

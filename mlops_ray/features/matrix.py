@@ -61,7 +61,8 @@ def gather(plan: MatrixPlan, payloads: Sequence[bytes]) -> dict[SplitName, Matri
     Raises:
         DataError: Two rows of a part are equal in all columns of `order_by`.
     """
-    table = pa.concat_tables([pa.ipc.open_stream(payload).read_all() for payload in payloads])
+    tables = [pa.ipc.open_stream(payload).read_all() for payload in payloads]
+    table = pa.concat_tables(tables, promote_options="permissive")  # Decimals of any scale.
     return {part: _matrix(plan, _sorted(plan, table, part)) for part in plan.parts}
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final
 
+from mlops_ray.config.feature_steps import StepDeclaration
 from mlops_ray.errors import ColumnError, ConfigError, Where
 from mlops_ray.features.declaration import read_step
-from mlops_ray.features.steps import DECLARABLE, STEPS
+from mlops_ray.features.misfit import end_of, kinds_of, misfit
 from mlops_ray.features.steps.step import (
     CategoryStep,
     FeatureKind,
@@ -21,28 +23,16 @@ from mlops_ray.features.steps.step import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence, Set
+    from collections.abc import Iterator, Sequence, Set
 
     from mlops_ray.config.feature_steps import FeatureGroup
     from mlops_ray.data.schema import LogicalType, Schema
+    from mlops_ray.manifest import FeatureDeclaration
 
-__all__ = ["FeatureSpec", "further_passes", "resolve_features"]
+__all__ = ["FeatureSpec", "further_passes", "input_dtype", "resolve_features", "specs_of"]
 
 _WILDCARDS: Final = frozenset("*?[")
-_KINDS: Final[dict[LogicalType, tuple[FeatureKind, ...]]] = {
-    "integer": ("number", "category"),
-    "boolean": ("number", "category"),
-    "float": ("number",),
-    "string": ("category",),
-    "timestamp": ("time",),
-    "date": ("time",),
-}
 _RESULTS: Final = frozenset({"number", "indicator"})  # What a feature may end as.
-_TAKERS: Final[dict[FeatureKind, type[Step] | tuple[type[Step], ...]]] = {
-    "number": (NumberStep, JointStep),
-    "category": CategoryStep,
-    "time": TimeStep,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +41,7 @@ class FeatureSpec:
 
     Attributes:
         columns: Names of the input columns.
-        dtypes: Their logical types.
+        dtypes: Their logical types; of decimals ``float``, since that is what they are given as.
         kind: Whether values are measured, told apart, or times.
         steps: The declared steps, in order, with all defaults.
         name: Of a joint feature; else the column.
@@ -131,6 +121,28 @@ def resolve_features(
     return specs
 
 
+def input_dtype(dtype: LogicalType) -> LogicalType:
+    """The type in which a model takes values of a column.
+
+    Example:
+        >>> input_dtype("decimal"), input_dtype("date")
+        ('float', 'date')
+    """
+    return "float" if dtype == "decimal" else dtype
+
+
+def specs_of(declared: Sequence[FeatureDeclaration], schema: Schema) -> list[FeatureSpec]:
+    """Features as they stand in a spec, or in a feature set."""
+    return [_declared_spec(feature, schema) for feature in declared]
+
+
+def _declared_spec(declared: FeatureDeclaration, schema: Schema) -> FeatureSpec:
+    columns = tuple(declared.columns)
+    dtypes = tuple(input_dtype(schema[column]) for column in columns)
+    steps = tuple(read_step(StepDeclaration.model_validate(step)) for step in declared.steps)
+    return FeatureSpec(columns, dtypes, declared.kind, steps, declared.column)
+
+
 def further_passes(specs: Sequence[FeatureSpec]) -> int:
     """Passes over the training rows, after that of the profile, that fitting takes at most.
 
@@ -202,48 +214,41 @@ def _named(column: str, schema: Schema, exclude: Set[str], where: Where) -> str:
 
 
 def _spec(column: str, dtype: LogicalType, steps: tuple[Step, ...], where: Where) -> FeatureSpec:
-    kind = next((kind for kind in _KINDS[dtype] if _end(kind, steps) in _RESULTS), None)
+    kind = next((kind for kind in kinds_of(dtype) if end_of(kind, steps) in _RESULTS), None)
     if kind is None:
-        raise _misfit(column, dtype, steps, where)
-    return FeatureSpec((column,), (dtype,), kind, steps, column)
+        raise misfit(column, dtype, steps, where)
+    first = steps[0] if steps else None
+    if kind == "category" and isinstance(first, CategoryStep) and first.unsuited(dtype):
+        what = f"step {first.step!r} does not suit column {column!r}"
+        raise ColumnError(what, first.unsuited(dtype), f"values of type {dtype}", where=where)
+    if isinstance(first, TimeStep):
+        with _placed(where):
+            first.fit(dtype, column)
+    return FeatureSpec((column,), (input_dtype(dtype),), kind, steps, column)
 
 
 def _joint(
     columns: list[str], schema: Schema, steps: tuple[Step, ...], where: Where
 ) -> FeatureSpec:
     for column in columns:
-        if "number" not in _KINDS[schema[column]] or _end("number", steps) is None:
-            raise _misfit(column, schema[column], steps, where)
+        if "number" not in kinds_of(schema[column]) or end_of("number", steps) is None:
+            raise misfit(column, schema[column], steps, where)
+    first = next(at for at, step in enumerate(steps) if isinstance(step, JointStep))
+    joint = steps[first]
+    keep_names = all(type(step).names is NumberStep.names for step in steps[:first])  # type: ignore[attr-defined]
+    if isinstance(joint, JointStep) and keep_names:
+        with _placed(where):
+            joint.fit(columns)
     names = [step.named for step in steps if isinstance(step, JointStep) and step.named]
     name = names[0] if names else "*".join(columns)
-    dtypes = tuple(schema[column] for column in columns)
+    dtypes = tuple(input_dtype(schema[column]) for column in columns)
     return FeatureSpec(tuple(columns), dtypes, "number", steps, name)
 
 
-def _end(kind: Kind, steps: Sequence[Step]) -> Kind | None:
-    """What the steps make of a column; None where one of them does not take it."""
-    found: Kind | None = kind
-    for step in steps:
-        found = step.gives(found) if found is not None else None
-    return found
-
-
-def _misfit(column: str, dtype: LogicalType, steps: tuple[Step, ...], where: Where) -> ColumnError:
-    given = ", ".join(step.step for step in steps) or "no step"
-    return ColumnError(
-        f"the steps do not fit column {column!r}",
-        f"{given} on a column of type {dtype}",
-        "; or ".join(_ways(kind) for kind in _KINDS[dtype]),
-        "change its steps or leave it out of the features",
-        where,
-    )
-
-
-def _ways(kind: FeatureKind) -> str:
-    takers = [name for name in STEPS if name in DECLARABLE]
-    names = ", ".join(name for name in takers if issubclass(STEPS[name], _TAKERS[kind]))
-    if kind == "number":
-        return f"as a number {names}, or no step"
-    if kind == "time":
-        return f"as a time {names} first"
-    return f"as a category {names}, and then steps of a number"
+@contextmanager
+def _placed(where: Where) -> Iterator[None]:
+    """What a step says of its columns before anything is read has a place in the file."""
+    try:
+        yield
+    except ColumnError as error:
+        raise ColumnError(error.what, error.got, error.wanted, error.hint, where) from None

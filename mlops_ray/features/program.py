@@ -8,26 +8,28 @@ bits alone and among others; the number of rows in a chunk does not show either.
 from __future__ import annotations
 
 import math
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 
-from mlops_ray.features.graph import Graph
 from mlops_ray.features.layout import gatherer, scheduled, writer
 from mlops_ray.features.lookup import Refusal, lookup
+from mlops_ray.features.sparse import Entries
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from mlops_ray.features.codes import Coder
-    from mlops_ray.features.fitted import Feature
+    from mlops_ray.features.graph import Graph
     from mlops_ray.features.steps.step import Kernel
 
 __all__ = ["Blocks", "Program"]
 
+_Pieces: TypeAlias = "tuple[NDArray[Any], NDArray[Any], NDArray[np.float32]]"
 _ROWS_A_CHUNK: Final = 8192  # What lies between two steps stays in the processor's cache.
 _NO_PLACE: Final = 2**62
 _TOO_LARGE: Final = "a value is infinite or too large for the model's 32-bit features"
@@ -64,7 +66,7 @@ class _Operation:
 
 
 class Program:
-    """Computes all features of some fitted ones.
+    """Computes all features of a graph.
 
     Attributes:
         number_columns: Name and logical type of each row of the number block.
@@ -73,8 +75,7 @@ class Program:
         has_folds: Whether training rows have features of their own.
     """
 
-    def __init__(self, features: Sequence[Feature]) -> None:
-        graph = Graph.of(features)
+    def __init__(self, graph: Graph) -> None:
         nodes = scheduled(graph)
         self._outputs = graph.outputs
         self.n_outputs = len(graph.outputs)
@@ -96,6 +97,7 @@ class Program:
         at |= {t.ref: (1, row) for row, t in enumerate(graph.tables)}
         self._operations = [_operation(group, at, n + 2) for n, group in enumerate(nodes)]
         self._writers, self._lanes = writer(graph.outputs, at)
+        self._lane_columns = [at for at, o in enumerate(graph.outputs) if o.ref is not None]
 
     def matrix(
         self,
@@ -118,18 +120,41 @@ class Program:
         if n_rows <= _ROWS_A_CHUNK:
             return self._chunk(blocks, folds, accepts_missing=accepts_missing)
         matrix = np.empty((n_rows, self.n_outputs), dtype=np.float32)
-        for start in range(0, n_rows, _ROWS_A_CHUNK):
-            rows = slice(start, start + _ROWS_A_CHUNK)
-            part = Blocks(blocks.numbers[:, rows], blocks.codes[:, rows], blocks.has_nulls)
-            try:
-                matrix[rows] = self._chunk(
-                    part,
-                    None if folds is None else folds[rows],
-                    accepts_missing=accepts_missing,
-                )
-            except Refusal as refusal:
-                raise Refusal(refusal.what, refusal.row + start, refusal.column) from None
+        for rows, part, of_part in _chunks(blocks, folds):
+            with _row_of_all(rows.start):
+                matrix[rows] = self._chunk(part, of_part, accepts_missing=accepts_missing)
         return matrix
+
+    def entries(
+        self,
+        blocks: Blocks,
+        *,
+        accepts_missing: bool,
+        folds: NDArray[np.uint64] | None = None,
+    ) -> Iterator[Entries]:
+        """The entries of `matrix` that are not 0.0, some rows at a time; see there.
+
+        Raises:
+            Refusal: A value cannot be used.
+        """
+        for rows, part, of_part in _chunks(blocks, folds):
+            with _row_of_all(rows.start), np.errstate(over="ignore", invalid="ignore"):
+                values = self._lanes(self._run(part, of_part)).astype(np.float32)
+                self._check(values.T, self._lane_columns, accepts_missing=accepts_missing)
+                found = [_of_lanes(values, self._lane_columns)]
+                if self._indicators is not None:
+                    found.append(self._of_indicators(self._indicators.at(part.codes, None)))
+            at, columns, entries = map(np.concatenate, zip(*found, strict=True))
+            yield Entries(at, columns, entries, part.codes.shape[1])
+
+    def _of_indicators(self, at: NDArray[np.int64]) -> _Pieces:
+        """Rows, columns and values of what the indicators write."""
+        places = self._places.take(at)
+        is_there = places < _NO_PLACE
+        rows = np.nonzero(is_there)[1]
+        if self._weights is None:
+            return rows, places[is_there], np.ones(len(rows), dtype=np.float32)
+        return rows, places[is_there], self._weights.take(at)[is_there]
 
     def values(
         self, blocks: Blocks, folds: NDArray[np.uint64] | None = None
@@ -171,7 +196,7 @@ class Program:
                 matrix[:, columns] = found[block][rows].T
             # A product with itself is finite only if every value is, and costs least.
             if not math.isfinite(flat.dot(flat)):
-                self._check(matrix, accepts_missing=accepts_missing)
+                self._check(matrix, range(self.n_outputs), accepts_missing=accepts_missing)
         return matrix
 
     def _indicated(self, codes: NDArray[np.int32], n_rows: int) -> NDArray[np.float32]:
@@ -190,11 +215,37 @@ class Program:
         flat[places] = 1.0 if self._weights is None else self._weights.take(at)
         return flat[:size]
 
-    def _check(self, matrix: NDArray[np.float32], *, accepts_missing: bool) -> None:
+    def _check(
+        self, matrix: NDArray[np.float32], columns: Sequence[int], *, accepts_missing: bool
+    ) -> None:
         for bad, what in ((np.isinf(matrix), _TOO_LARGE), (np.isnan(matrix), _MISSING)):
             if bad.any() and (what is _TOO_LARGE or not accepts_missing):
                 row, at = (int(index) for index in np.argwhere(bad)[0])
-                raise Refusal(what, row, ", ".join(self._outputs[at].columns))
+                raise Refusal(what, row, ", ".join(self._outputs[columns[at]].columns))
+
+
+def _chunks(
+    blocks: Blocks, folds: NDArray[np.uint64] | None
+) -> Iterator[tuple[slice, Blocks, NDArray[np.uint64] | None]]:
+    for start in range(0, max(blocks.codes.shape[1], 1), _ROWS_A_CHUNK):
+        rows = slice(start, start + _ROWS_A_CHUNK)
+        part = Blocks(blocks.numbers[:, rows], blocks.codes[:, rows], blocks.has_nulls)
+        yield rows, part, None if folds is None else folds[rows]
+
+
+@contextmanager
+def _row_of_all(start: int) -> Iterator[None]:
+    """A row that is refused in a chunk is told by its number among all."""
+    try:
+        yield
+    except Refusal as refusal:
+        raise Refusal(refusal.what, refusal.row + start, refusal.column) from None
+
+
+def _of_lanes(values: NDArray[np.float32], columns: Sequence[int]) -> _Pieces:
+    """Rows, columns and values of numbers that are not 0.0, from shape ``(n_lanes, n_rows)``."""
+    lanes, rows = np.nonzero(values.view(np.uint32))
+    return rows, np.array(columns, dtype=np.int64)[lanes], values[lanes, rows]
 
 
 def _check_defined(

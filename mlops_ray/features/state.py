@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -13,9 +14,11 @@ from mlops_ray.features.state_v1 import FEATURES_V1, features_of_v1
 from mlops_ray.features.steps import STEPS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from mlops_ray.data.schema import LogicalType, Schema
 
-__all__ = ["FEATURES_SCHEMA", "FeatureState"]
+__all__ = ["FEATURES_SCHEMA", "FeatureState", "first_double"]
 
 FEATURES_SCHEMA: Final = "mlops-ray/features/v2"
 
@@ -40,9 +43,18 @@ class FeatureState:
         return found
 
     @cached_property
+    def graph(self) -> Graph:
+        """How the outputs are computed."""
+        return Graph.of(self.features)
+
+    @property
     def outputs(self) -> tuple[str, ...]:
         """Names of the matrix' columns, in order."""
-        return Graph.of(self.features).names
+        return self.graph.names
+
+    def __reduce__(self) -> tuple[type[Self], tuple[tuple[Feature, ...]]]:
+        """Without the graph, which holds functions."""
+        return type(self), (self.features,)
 
     def to_json(self) -> dict[str, Any]:
         """The state as a JSON document."""
@@ -76,3 +88,14 @@ def _feature(value: dict[str, Any]) -> Feature:
         hint = "upgrade mlops_ray"
         raise ManifestError("a feature state has an unknown step", unknown[0], "", hint)
     return feature
+
+
+def first_double(names: Iterable[str]) -> str | None:
+    """The first name that stands twice; None where all are different.
+
+    Example:
+        >>> first_double(["a", "b", "a", "b"])
+        'a'
+    """
+    counts = Counter(names)  # Keeps the order.
+    return next((name for name, n in counts.items() if n > 1), None)

@@ -22,7 +22,7 @@ __all__ = ["blocks_of_table"]
 
 # Number types that may stand for one another; whether floats are whole is checked by value.
 _ACCEPTED: Final[dict[LogicalType, frozenset[LogicalType]]] = {
-    "float": frozenset({"float", "integer"}),
+    "float": frozenset({"float", "integer", "decimal"}),
     "integer": frozenset({"integer", "float"}),
 }
 _UNTYPED: Final[dict[LogicalType, pa.DataType]] = {
@@ -66,13 +66,24 @@ def _column(name: str, dtype: LogicalType, table: pa.Table) -> pa.ChunkedArray:
         return column.cast(_UNTYPED.get(dtype, pa.float64()))
     if dtype != "string" and pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
+    if dtype == "timestamp":
+        return _in_microseconds(name, column)
     if dtype == "integer" and pa.types.is_floating(column.type):
         _check_whole(name, to_numbers(column))
     return column
 
 
+def _in_microseconds(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
+    try:
+        return column.cast(pa.timestamp("us", column.type.tz))
+    except pa.ArrowInvalid as error:
+        hint = "round the column to microseconds, and leave out what no calendar holds"
+        where = Where(key=name)
+        raise ColumnError("a time cannot be used", str(error), "", hint, where) from error
+
+
 def _check_whole(name: str, values: NDArray[np.float64]) -> None:
     odd = np.flatnonzero(np.isfinite(values) & (values != np.floor(values)))
     if odd.size:
-        got = f"{values[odd[0]]!r} in row {odd[0]}"
+        got = f"{float(values[odd[0]])!r} in row {odd[0]}"
         raise ColumnError("a value is not whole", got, "integers", where=Where(key=name))

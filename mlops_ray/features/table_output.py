@@ -5,7 +5,6 @@ No row travels between processes: a task answers with the name, size and digest 
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,7 +16,8 @@ from mlops_ray.data.contract_pass import read_kept
 from mlops_ray.data.split import SPLITS, SplitRows, assign_split
 from mlops_ray.errors import ColumnError, Where
 from mlops_ray.features.folds import NO_FOLDS, Folds
-from mlops_ray.features.unit_rows import features_of_rows
+from mlops_ray.features.state import first_double
+from mlops_ray.features.unit_rows import features_of_rows, sparse_features_of_rows
 from mlops_ray.manifest.canonical import canonical_bytes
 from mlops_ray.storage import digest_file
 
@@ -29,10 +29,12 @@ if TYPE_CHECKING:
     from mlops_ray.data.unit import Unit
     from mlops_ray.features.compiled import CompiledTransform
 
-__all__ = ["SPLIT_COLUMN", "TablePlan", "write_unit"]
+__all__ = ["MAX_COLUMNS", "SPLIT_COLUMN", "TablePlan", "write_unit"]
 
 SPLIT_COLUMN: Final = "split"
-_PIECE_ROWS: Final = 2**16  # A row group each; bounds what a task holds beside its unit.
+_SPARSE_COLUMNS: Final = ("indices", "values")
+MAX_COLUMNS: Final = 10_000  # Of a Parquet file; what lies in them is written as a whole.
+_PIECE_CELLS: Final = 2**22  # A row group each; bounds what a task holds beside its unit.
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class TablePlan:
         folder: Where the files go; every worker can write there.
         folds: What decides a training row's fold, for features that leave it out.
         check: The contract, whose rules may set rows aside.
+        is_sparse: Whether a row's features are written as places and values without the zeros.
     """
 
     schema: Schema
@@ -54,6 +57,7 @@ class TablePlan:
     folder: Path
     folds: Folds = NO_FOLDS
     check: CheckPlan | None = None
+    is_sparse: bool = False
 
     @property
     def columns(self) -> list[str]:
@@ -66,10 +70,16 @@ class TablePlan:
         """The columns that are written: key, part, features.
 
         Raises:
-            ColumnError: Two of them would have one name.
+            ColumnError: Two of them would have one name, or there are too many.
         """
-        names = [*self.split.key, SPLIT_COLUMN, *self.transform.state.outputs]
-        double = next((name for name, n in Counter(names).items() if n > 1), None)
+        outputs = self.transform.state.outputs
+        if not self.is_sparse and len(outputs) > MAX_COLUMNS:
+            what, n = "a table cannot have a column for each feature", len(outputs)
+            hint = "write it with `features build --sparse`, or make fewer indicators"
+            raise ColumnError(what, f"{n} features", f"at most {MAX_COLUMNS}", hint)
+        features = _SPARSE_COLUMNS if self.is_sparse else outputs
+        names = [*self.split.key, SPLIT_COLUMN, *features]
+        double = first_double(names)
         if double is not None:
             what = "a feature has the name of a key column or of the column 'split'"
             hint = "rename it in the data"
@@ -88,9 +98,10 @@ def write_unit(plan: TablePlan, unit: Unit) -> bytes:
     names = plan.names
     path = plan.folder / f"part-{unit.index:06}.parquet"
     writer: pq.ParquetWriter | None = None
-    for start in range(0, max(table.num_rows, 1), _PIECE_ROWS):
-        piece = table.slice(start, _PIECE_ROWS)
-        written = _piece(plan, piece, codes[start : start + _PIECE_ROWS], names)
+    step = max(_PIECE_CELLS // len(names), 1)
+    for start in range(0, max(table.num_rows, 1), step):
+        piece = table.slice(start, step)
+        written = _piece(plan, piece, codes[start : start + step], names)
         if writer is None:
             writer = _writer(path, written.schema, plan)
         writer.write_table(written)
@@ -106,8 +117,12 @@ def _piece(
 ) -> pa.Table:
     columns = [piece.column(name) for name in plan.split.key]
     parts = pa.DictionaryArray.from_arrays(pa.array(codes), pa.array(SPLITS))
-    matrix = features_of_rows(plan.transform, piece, codes, plan.schema, plan.folds)
-    features = np.ascontiguousarray(matrix.T)
+    if plan.is_sparse:
+        csr = sparse_features_of_rows(plan.transform, piece, codes, plan.schema, plan.folds)
+        features = [pa.ListArray.from_arrays(csr.indptr, item) for item in (csr.indices, csr.data)]
+    else:
+        matrix = features_of_rows(plan.transform, piece, codes, plan.schema, plan.folds)
+        features = list(np.ascontiguousarray(matrix.T))
     return pa.table([*columns, parts, *features], names=names)
 
 

@@ -27,7 +27,15 @@ from mlops_ray.config.model import (
 )
 from mlops_ray.manifest.document import Document, Part
 
-__all__ = ["CodeFacts", "EnvironmentFacts", "FeatureDeclaration", "InputFacts", "Spec", "SpecData"]
+__all__ = [
+    "CodeFacts",
+    "EnvironmentFacts",
+    "FeatureDeclaration",
+    "FeatureSetFacts",
+    "InputFacts",
+    "Spec",
+    "SpecData",
+]
 
 
 class InputFacts(Part):
@@ -94,6 +102,19 @@ class FeatureDeclaration(Part):
         return [self.column] if self.inputs is None else self.inputs
 
 
+class FeatureSetFacts(Part):
+    """A feature set that is used, or what belongs to one that may be made of the run.
+
+    Attributes:
+        used: Digest of the set whose fitted features are taken as they are; None where the run fits
+            its own.
+        examples: Declared ones, each as JSON text with ``record``, ``outputs``, ``tolerance``.
+    """
+
+    used: str | None = None
+    examples: list[str] = Field(default_factory=list, exclude_if=operator.not_)
+
+
 class CodeFacts(Part):
     """The code that runs: digest of the tree of files, which is stored as an object."""
 
@@ -121,13 +142,14 @@ class Spec(Document):
         seeds: Seed of each use of randomness, derived from `seed`; decimal, as JSON cannot
             hold it.
         seed_rule: Name of the derivation, see `mlops_ray.runtime.seeds`.
+        feature_set: Absent where none is used or declared, and before version 1.3.
         packages: Versions of Python and of the packages that can change a result.
         environment: What else of the software can; absent before version 1.1.
         environment_policy: What is declared under ``environment``; absent before version 1.1.
     """
 
     schema_: Literal["mlops-ray/spec/v1"] = "mlops-ray/spec/v1"
-    schema_version: str = "1.2"
+    schema_version: str = "1.3"
     name: str
     owner: str
     objective: ObjectiveConfig
@@ -137,6 +159,7 @@ class Spec(Document):
     data: SpecData
     split: SplitConfig
     features: list[FeatureDeclaration]
+    feature_set: FeatureSetFacts | None = None
     model: ModelConfig
     search: SearchConfig
     gates: list[GateConfig]

@@ -1,22 +1,30 @@
 """The one way from a stored bundle to a predictor that may be used in this process.
 
 Digests first, then the environment, then the golden examples: an endpoint's replica, a batch
-worker and a notebook all come by here, so no model is used anywhere unchecked.
+worker and a notebook all come by here, so no model is used anywhere unchecked. Functions of the
+project's own are those of the run that made the model.
 """
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from mlops_ray.errors import ModelError, UnstableModelError
 from mlops_ray.models.bundle import load_bundle
 from mlops_ray.models.predictor import Predictor
+from mlops_ray.runtime.code import CodeBundle
+from mlops_ray.runtime.code_bundle import extracted
+from mlops_ray.runtime.recorded_code import importing
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from mlops_ray.runtime.admission import Admission
+    from mlops_ray.runtime.recorded_code import RecordedCode
     from mlops_ray.storage import ObjectStore
 
-__all__ = ["load_admitted"]
+__all__ = ["functions_importable", "load_admitted"]
 
 
 def load_admitted(store: ObjectStore, bundle: str, admission: Admission) -> Predictor:
@@ -32,11 +40,13 @@ def load_admitted(store: ObjectStore, bundle: str, admission: Admission) -> Pred
         DigestMismatchError: An object is missing or damaged.
         ManifestError: The bundle cannot be read by this version.
         UnstableModelError: Answers depend on the rows around them.
-        ModelError: This machine computes other answers than were recorded.
+        ModelError: This machine computes other answers than were recorded, or the model's own
+            functions cannot be imported.
     """
     found = admission.check()
     loaded = load_bundle(store, bundle)
-    predictor = Predictor(loaded, golden_tolerance=admission.tolerance(found))
+    with functions_importable(store, admission.code):
+        predictor = Predictor(loaded, golden_tolerance=admission.tolerance(found))
     try:
         predictor.replay_golden()
     except UnstableModelError:
@@ -45,3 +55,24 @@ def load_admitted(store: ObjectStore, bundle: str, admission: Admission) -> Pred
         hint = admission.blame(found)
         raise ModelError(error.what, error.got, error.wanted, hint) from error
     return predictor
+
+
+@contextmanager
+def functions_importable(store: ObjectStore, code: RecordedCode | None) -> Iterator[None]:
+    """For a block, import from recorded code; its functions are loaded already.
+
+    Args:
+        store: Holds the code.
+        code: None where there are no functions.
+
+    Raises:
+        DigestMismatchError: The code is missing or damaged.
+        ModelError: A function's module cannot be imported, or was loaded from other code.
+        StoreError: The code cannot be written beside the store.
+    """
+    if code is None:
+        yield
+        return
+    bundle = CodeBundle.from_archive(store.get(code.archive), code.tree)
+    with importing(extracted(bundle, store.root), bundle.files, code.modules):
+        yield

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mlops_ray.errors import ModelError
 from mlops_ray.features import CompiledTransform, FeatureState
 from mlops_ray.manifest.canonical import from_canonical
 from mlops_ray.models.bundle import FEATURES_FILE, GOLDEN_FILE, SIGNATURE_FILE
@@ -88,7 +89,14 @@ class Predictor:
 
         Args:
             X: C-contiguous, shape ``(n_rows, n_features)``.
+
+        Raises:
+            ModelError: It is not dense. A family may take absent entries for missing values, as
+                XGBoost does, or add in another order, and answer otherwise.
         """
+        if not isinstance(X, np.ndarray):
+            got, hint = type(X).__name__, "X.toarray() has the same bits"
+            raise ModelError("models answer dense matrices", got, "a numpy array", hint)
         return self._predict(X)
 
     def replay_golden(self) -> int:

@@ -6,14 +6,17 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from mlops_ray.config.environment import EnvironmentConfig
+from mlops_ray.manifest.named_objects import CODE_ARCHIVE
+from mlops_ray.pipeline.declared import function_modules
 from mlops_ray.runtime.admission import Admission
 from mlops_ray.runtime.environment_difference import RecordedEnvironment
+from mlops_ray.runtime.recorded_code import RecordedCode
 
 if TYPE_CHECKING:
     from mlops_ray.config.environment import OnDifference
     from mlops_ray.pipeline.run import Run
 
-__all__ = ["admission_of", "recorded_environment"]
+__all__ = ["admission_of", "recorded_code", "recorded_environment"]
 
 _PINNED: Final = re.compile(r"^([a-z0-9-]+)==([^\s;\\]+)", re.MULTILINE)
 
@@ -49,4 +52,13 @@ def admission_of(run: Run, on_difference: OnDifference | None = None) -> Admissi
     policy = run.spec.environment_policy or EnvironmentConfig()
     if on_difference is not None:
         policy = EnvironmentConfig(on_difference=on_difference, tolerance=policy.tolerance)
-    return Admission(recorded_environment(run), policy, run.run_id)
+    return Admission(recorded_environment(run), policy, run.run_id, recorded_code(run))
+
+
+def recorded_code(run: Run) -> RecordedCode | None:
+    """The code that the feature functions of a run are part of; None where it has none."""
+    modules = tuple(function_modules(run.spec))
+    archives = [item.sha256 for item in run.envelope.objects if item.role == CODE_ARCHIVE]
+    if not modules or not archives:
+        return None
+    return RecordedCode(archives[0], run.spec.code.tree, modules)

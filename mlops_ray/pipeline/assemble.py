@@ -38,7 +38,7 @@ def assemble(spec: Spec, stages: Sequence[StageOutputs], store: ObjectStore) -> 
         DigestMismatchError: An output is missing or damaged.
     """
     done = {stage.name: stage.outputs for stage in stages}
-    profiles = {name: _json(store, digest) for name, digest in done["profile"].items()}
+    profiles = {name: _json(store, done["profile"][name]) for name in done["split"]}
     n_rows = {name: int(profile["n_rows"]) for name, profile in profiles.items()}
     trials = read_trial_table(store.get(done["search"]["trials"]))
     labels = _json(store, done["features"]["labels"])["labels"]

@@ -74,6 +74,8 @@ def begin(resolved: Resolved, store: ObjectStore, digests: DigestCache, root: Pa
     pinned = pin_inputs(resolved, objects, digests, root)
     files = [item.file for item in pinned]
     fail_point("run.inputs_pinned")
+    if resolved.feature_set is not None:
+        objects.put("feature set", resolved.feature_set.to_bytes())
     spec = spec_of(resolved, files, facts_of(bundle))
     # What runs is what was stored, read back: nothing that JSON does not keep, such as the order of
     # a mapping, can reach a result.

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from mlops_ray.data.quarantine import quarantine_from_bytes
 from mlops_ray.data.rule import CheckPlan
 from mlops_ray.data.split import SplitRows
+from mlops_ray.data.strata import strata_from_bytes
+from mlops_ray.data.supervision import Supervision
 from mlops_ray.data.unit import list_units
 from mlops_ray.data.unit_map import map_in_process
 from mlops_ray.manifest import ObjectFacts
@@ -98,19 +100,27 @@ class Context:
     @property
     def schema(self) -> Schema:
         """Logical types of the columns that the run reads."""
-        return self.spec.data.columns  # type: ignore[return-value]  # Checked when the spec was frozen.
+        return self.spec.data.columns
 
     @property
     def casts(self) -> dict[str, LogicalType]:
         """Columns whose type was declared, whatever the files hold."""
-        return self.spec.data.casts  # type: ignore[return-value]  # Likewise.
+        return self.spec.data.casts
 
     @property
     def split_rows(self) -> SplitRows:
         """What decides a row's part."""
         data = self.spec.data
         salt = int(self.spec.seeds["split"])
-        return SplitRows(self.spec.split, tuple(data.key), data.time, salt)
+        found = self.done.get("ingest", {}).get("strata")
+        strata = None if found is None else self.value(found, strata_from_bytes)
+        return SplitRows(self.spec.split, tuple(data.key), data.time, salt, data.target, strata)
+
+    @property
+    def supervision(self) -> Supervision:
+        """Which columns the target is predicted from."""
+        columns = dict.fromkeys(column for f in self.spec.features for column in f.columns)
+        return Supervision(self.spec.data.target, tuple(columns))
 
     @property
     def check(self) -> CheckPlan | None:

@@ -6,24 +6,28 @@ No run is made and nothing is stored. A small table is read in this process, a l
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from mlops_ray.config.loader import load_config
+from mlops_ray.config.loader import load_config, nearest
 from mlops_ray.config.source import SourceConfig
 from mlops_ray.data.contract_check import judge_scan
-from mlops_ray.data.counts import ValueCounts
+from mlops_ray.data.described import described, hints_of
+from mlops_ray.data.find_ids import find_ids
+from mlops_ray.data.find_strata import find_strata
 from mlops_ray.data.learn_contract import Roles, draft_contract, key_candidates
-from mlops_ray.data.profile import CategoryProfile, Profile
+from mlops_ray.data.profile import PresenceProfile, Profile
+from mlops_ray.data.quarantine import find_bad_files, shared_schema
 from mlops_ray.data.repeated_keys import KeyLook, find_repeated_keys
 from mlops_ray.data.scan import ALL, ScanPlan, scan
 from mlops_ray.data.source import find_files
 from mlops_ray.data.split import SplitRows
+from mlops_ray.data.supervision import Supervision
 from mlops_ray.data.unit import list_units, read_schema
 from mlops_ray.data.unit_map import map_in_process
-from mlops_ray.errors import ConfigError, Where
+from mlops_ray.errors import ColumnError, ConfigError, Where
 from mlops_ray.pipeline.contract_rules import check_rules, plan_of
 from mlops_ray.pipeline.resolve import declared_casts
 from mlops_ray.pipeline.snapshot import snapshot_of, source_text
@@ -37,15 +41,41 @@ if TYPE_CHECKING:
     from mlops_ray.config.loader import LoadedConfig
     from mlops_ray.data.column_profile import ColumnProfile
     from mlops_ray.data.contract_outcome import ContractOutcome
-    from mlops_ray.data.contract_tally import Found
+    from mlops_ray.data.quarantine import BadFile
     from mlops_ray.data.schema import LogicalType, Schema
     from mlops_ray.data.source import FoundFile
     from mlops_ray.data.unit import Unit
     from mlops_ray.data.unit_map import UnitMap
 
-__all__ = ["Dataset"]
+__all__ = ["Dataset", "TableFacts"]
 
 _CONFIG_SUFFIXES: Final = frozenset({".yaml", ".yml"})
+
+
+@dataclass(frozen=True, slots=True)
+class TableFacts:
+    """What a table holds.
+
+    Attributes:
+        profile: Statistics of every column; of personal ones the type and the nulls alone.
+        fingerprint: Of all columns of all rows, whatever their order.
+        ordered_fingerprint: Of the rows in their order.
+        left_out: Files that could not be read, where they are to be left out.
+    """
+
+    profile: Profile
+    fingerprint: str
+    ordered_fingerprint: str
+    left_out: Sequence[BadFile] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The content of ``mlops-ray/profile/v2`` of a whole table."""
+        return {
+            **self.profile.to_json(),
+            "fingerprint": self.fingerprint,
+            "ordered_fingerprint": self.ordered_fingerprint,
+            "left_out": [asdict(file) for file in self.left_out],
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +83,13 @@ class _Opened:
     """A table that can be read."""
 
     schema: Schema
-    units: list[Unit]
+    files: list[FoundFile]
     unit_map: UnitMap
+
+    def units(self, left_out: Sequence[BadFile]) -> list[Unit]:
+        """All units of the files that are not left out."""
+        names = {file.name for file in left_out}
+        return list_units([file for file in self.files if file.name not in names])
 
 
 class Dataset:
@@ -68,6 +103,9 @@ class Dataset:
         num_cpus: CPUs of a local cluster, where one is needed.
         address: Cluster to join, where one is needed.
         in_process_below_bytes: Tables smaller than this are read without Ray.
+
+    Attributes:
+        left_out: Files that the last reading left out, as ``on_bad_file: quarantine`` declares.
 
     Raises:
         InvalidConfigError: The pipeline file has mistakes.
@@ -83,6 +121,7 @@ class Dataset:
         in_process_below_bytes: int | None = None,
     ) -> None:
         given = str(config_or_source)
+        self.left_out: list[BadFile] = []
         self.loaded: LoadedConfig | None = None
         self._table = None if isinstance(data, str | Path) else data
         self._source = None if self._table is not None else SourceConfig(path=str(data or given))
@@ -106,20 +145,48 @@ class Dataset:
         declared = {} if self.loaded is None else self.loaded.config.data.columns
         return frozenset(name for name, column in declared.items() if column.pii)
 
-    def profile(self) -> Profile:
+    def profile(self, target: str | None = None) -> Profile:
         """Statistics of every column; of personal ones the type and the nulls alone.
 
+        Args:
+            target: Column that the others are held against, for associations and hints of leaks;
+                by default that of the pipeline file, if there is one.
+
         Raises:
+            ColumnError: There is no such column.
+            DataError: The data cannot be read.
+        """
+        return self.facts(target).profile
+
+    def facts(self, target: str | None = None) -> TableFacts:
+        """Statistics of every column, and the fingerprints of the rows over all columns.
+
+        Args:
+            target: As for `profile`.
+
+        Raises:
+            ColumnError: There is no such column.
             DataError: The data cannot be read.
         """
         with self._opened() as table:
-            found = scan(table.units, ScanPlan(table.schema, None), table.unit_map)
+            roles = self._supervision(table.schema, target)
+            units = self._units(table, table.schema)
+            plan = ScanPlan(table.schema, None, None, roles)
+            found = scan(units, plan, table.unit_map)
+            if roles is not None:
+                found = find_ids(found, plan, units, table.unit_map)
         profile = found.profiles[ALL]
+        if roles is not None:
+            profile = described(found, roles, ALL)
+            profile = replace(profile, hints=hints_of(found, profile))
         columns = {
             name: _without_values(column) if name in self.pii else column
             for name, column in profile.columns.items()
         }
-        return Profile(profile.n_rows, columns)
+        hidden = replace(profile, columns=columns)
+        return TableFacts(
+            hidden, found.fingerprint, found.ordered_fingerprint, tuple(self.left_out)
+        )
 
     def learn_contract(self) -> str:
         """A contract that these data keep, as commented YAML; see `data.learn_contract`.
@@ -128,13 +195,13 @@ class Dataset:
             DataError: The data cannot be read.
         """
         with self._opened() as table:
-            found = scan(table.units, ScanPlan(table.schema, None), table.unit_map)
-            profile = found.profiles[ALL]
-            keys = [
-                key
-                for key in self._keys(profile)
-                if not _repeated(table, key, profile.n_rows).n_rows
-            ]
+            units = self._units(table, table.schema)
+            profile = scan(units, ScanPlan(table.schema, None), table.unit_map).profiles[ALL]
+            keys = []
+            for key in self._keys(profile):
+                look = KeyLook(table.schema, key, None, None, ALL)
+                if not find_repeated_keys(look, units, profile.n_rows, table.unit_map).n_rows:
+                    keys.append(key)
         return draft_contract(profile, self._roles(keys), self._shown_source())
 
     def check_contract(self) -> ContractOutcome:
@@ -156,20 +223,40 @@ class Dataset:
             split = self._split(table.schema)
             wanted = {*plan.columns, *plan.key, *(split.columns if split else ())}
             schema = {name: t for name, t in table.schema.items() if name in wanted}
+            units = self._units(table, schema or table.schema)
+            if split is not None and split.rule.stratify:
+                strata = find_strata(table.schema, split, plan, units, table.unit_map)
+                split = replace(split, strata=strata)
             what = ScanPlan(schema or table.schema, split, plan)
-            found = scan(table.units, what, table.unit_map)
-            outcome = judge_scan(found, what, table.units, table.unit_map)
+            found = scan(units, what, table.unit_map)
+            outcome = judge_scan(found, what, units, table.unit_map)
         if outcome is None:  # For the type checker: the plan has a contract.
             raise ConfigError("there is no contract")
         return outcome
 
+    def _supervision(self, schema: Schema, target: str | None) -> Supervision | None:
+        """Every column but keys, times and personal ones, beside the target."""
+        data = None if self.loaded is None else self.loaded.config.data
+        name = target or (data.target if data is not None else None)
+        if name is None or (target is None and name not in schema):
+            return None
+        if name not in schema:
+            hint = nearest(name, schema)
+            raise ColumnError(
+                f"the table has no column {name!r}", f"{len(schema)} columns", "", hint
+            )
+        special = {name, *self.pii}
+        if data is not None:
+            special |= {*data.key, *data.order_by, *([data.time] if data.time else [])}
+        return Supervision(name, tuple(column for column in schema if column not in special))
+
     def _split(self, schema: Schema) -> SplitRows | None:
-        """How a run would part these rows; None where they lack a column for it."""
+        """How a run would part these rows, without strata; None where they lack a column for it."""
         if self.loaded is None:
             return None
         config = self.loaded.config
-        salt = derive(config.seed, "split")
-        split = SplitRows(config.split, tuple(config.data.key), config.data.time, salt)
+        data, salt = config.data, derive(config.seed, "split")
+        split = SplitRows(config.split, tuple(data.key), data.time, salt, data.target)
         return split if all(name in schema for name in split.columns) else None
 
     def _keys(self, profile: Profile) -> list[tuple[str, ...]]:
@@ -194,9 +281,9 @@ class Dataset:
     def _opened(self) -> Iterator[_Opened]:
         with TemporaryDirectory() as folder:
             files = self._files(Path(folder))
-            schema, units = read_schema(files, self._casts), list_units(files)
+            schema = (shared_schema if self._leaves_out else read_schema)(files, self._casts)
             if sum(file.size_bytes for file in files) < self._threshold:
-                yield _Opened(schema, units, map_in_process)
+                yield _Opened(schema, files, map_in_process)
                 return
             # Here, so that a small table needs no Ray.
             from mlops_ray.data.ray_map import RayDataMap  # noqa: PLC0415
@@ -205,7 +292,18 @@ class Dataset:
 
             quiet_ray_loggers()
             with connect(*self._cluster):
-                yield _Opened(schema, units, RayDataMap())
+                yield _Opened(schema, files, RayDataMap())
+
+    def _units(self, table: _Opened, schema: Schema) -> list[Unit]:
+        """All units that are read; without those of bad files, if that was declared."""
+        self.left_out = []
+        if self._leaves_out:
+            self.left_out = find_bad_files(table.files, schema, self._casts, table.unit_map)
+        return table.units(self.left_out)
+
+    @property
+    def _leaves_out(self) -> bool:
+        return self.loaded is not None and self.loaded.config.data.on_bad_file == "quarantine"
 
     @property
     def _casts(self) -> dict[str, LogicalType]:
@@ -221,11 +319,5 @@ class Dataset:
         return find_files(self._source, self._root)
 
 
-def _without_values(column: ColumnProfile) -> CategoryProfile:
-    hidden = ValueCounts.none(column.dtype, is_overflow=True)
-    return CategoryProfile(column.dtype, column.n_rows, column.n_null, hidden)
-
-
-def _repeated(table: _Opened, key: tuple[str, ...], n_rows: int) -> Found:
-    look = KeyLook(table.schema, key, None, None, ALL)
-    return find_repeated_keys(look, table.units, n_rows, table.unit_map)
+def _without_values(column: ColumnProfile) -> PresenceProfile:
+    return PresenceProfile(column.dtype, column.n_rows, column.n_null)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from mlops_ray.manifest import Spec
 
-__all__ = ["STAGES", "STAGE_NAMES", "Outputs", "Stage"]
+__all__ = ["STAGES", "STAGE_NAMES", "Outputs", "Stage", "function_modules"]
 
 # Stage -> name of an output -> its digest, for the stages that are done.
 Outputs: TypeAlias = "Mapping[str, Mapping[str, str]]"
@@ -44,10 +44,10 @@ class Stage:
 
     def modules(self, spec: Spec) -> list[str]:
         """All modules whose import closures are the stage's code."""
-        return [self.module, *(_function_modules(spec) if self.computes_features else [])]
+        return [self.module, *(function_modules(spec) if self.computes_features else [])]
 
 
-def _function_modules(spec: Spec) -> list[str]:
+def function_modules(spec: Spec) -> list[str]:
     """Modules of the project's own feature functions."""
     steps = (step for feature in spec.features for step in feature.steps)
     names = (str(step["name"]) for step in steps if step["step"] == "function")
@@ -89,9 +89,10 @@ def _and_rows(*wanted: str) -> Callable[[Spec, Outputs], dict[str, str]]:
 
 def _split_params(spec: Spec) -> dict[str, Any]:
     data = spec.data
+    classes = {"target": data.target} if spec.split.stratify else {}
     return {
         "split": spec.split.model_dump(mode="json"),
-        "data": {"key": data.key, "time": data.time, "columns": data.columns},
+        "data": {"key": data.key, "time": data.time, "columns": data.columns, **classes},
         "seed": spec.seeds["split"],
     }
 
@@ -99,11 +100,14 @@ def _split_params(spec: Spec) -> dict[str, Any]:
 def _ingest_params(spec: Spec) -> dict[str, Any]:
     params = _split_params(spec)
     formats = {file.name: file.format for file in spec.data.inputs}
-    more: dict[str, Any] = {"formats": formats, **_contract(spec)}
+    more: dict[str, Any] = {"formats": formats, "target": spec.data.target, **_contract(spec)}
     if spec.data.on_bad_file == "quarantine":
         # A cast tells which files do not fit.
         more |= {"on_bad_file": spec.data.on_bad_file, "casts": spec.data.casts}
-    return {**params, "data": {**params["data"], **more}}
+    if spec.data.order_by:
+        more["is_ordered"] = True  # Then there is no fingerprint of the order of the input.
+    features = sorted(_feature_columns(spec))
+    return {**params, "data": {**params["data"], **more}, "features": features}
 
 
 def _profile_inputs(spec: Spec, done: Outputs) -> dict[str, str]:
@@ -132,7 +136,9 @@ def _matrix_params(spec: Spec) -> dict[str, Any]:
 
 def _features_params(spec: Spec) -> dict[str, Any]:
     declared = [feature.model_dump(mode="json", exclude_none=True) for feature in spec.features]
-    return {**_matrix_params(spec), "features": declared}
+    chosen = spec.feature_set
+    used = {} if chosen is None or chosen.used is None else {"feature_set": {"use": chosen.used}}
+    return {**_matrix_params(spec), **used, "features": declared}
 
 
 def _model_params(spec: Spec) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from mlops_ray.features.compiled import CompiledTransform
 from mlops_ray.features.table_output import TablePlan, write_unit
 from mlops_ray.manifest import Spec, canonical_bytes, from_canonical
 from mlops_ray.pipeline.capture import captured, facts_of
+from mlops_ray.pipeline.declared import function_modules
 from mlops_ray.pipeline.engine import Engine
 from mlops_ray.pipeline.freeze import spec_of
 from mlops_ray.pipeline.objects import ObjectList
@@ -27,6 +28,7 @@ from mlops_ray.pipeline.prepared import folds_of
 from mlops_ray.pipeline.stages.features import fit
 from mlops_ray.pipeline.workers import Workers
 from mlops_ray.runtime.code_bundle import extracted
+from mlops_ray.runtime.recorded_code import importing
 from mlops_ray.storage import digest, fail_point, write_atomically
 
 if TYPE_CHECKING:
@@ -92,6 +94,7 @@ class FeatureBuild:
         digests: Knows the digests of files that have not changed.
         reuse: Which finished stages may be taken.
         progress: Who is told.
+        is_sparse: Whether features are written as places and values without the zeros.
     """
 
     resolved: Resolved
@@ -101,6 +104,7 @@ class FeatureBuild:
     digests: DigestCache
     reuse: Reuse
     progress: Progress
+    is_sparse: bool = False
 
     def write(self, out: Path) -> FeatureTable:
         """Run ingest, split and profile, fit the features, and write the transformed rows.
@@ -119,7 +123,7 @@ class FeatureBuild:
             means = engine.means
             engine.run(until="profile")
             before_s, ray_before_s = time.monotonic(), means.ray_start_s
-            manifest = _written(engine.context({}), folder)
+            manifest = _written(engine.context({}), folder, is_sparse=self.is_sparse)
             ended_s, ray_start_s = time.monotonic(), means.ray_start_s
         stages = [
             {"name": stage.name, "wall_s": stage.wall_s, "cache": stage.cache}
@@ -140,16 +144,20 @@ class FeatureBuild:
         else:
             pinned = pin_inputs(self.resolved, objects, self.digests, self.root)
             files = [item.file for item in pinned]
+        if self.resolved.feature_set is not None:
+            objects.put("feature set", self.resolved.feature_set.to_bytes())
         spec = Spec.from_bytes(spec_of(self.resolved, files, facts_of(bundle)).to_bytes())
+        folder = extracted(bundle, store.root)
         workers = Workers(
             placement=self.placement,
             size_bytes=sum(file.size_bytes for file in files),
             threads=1,
-            code=extracted(bundle, store.root),
+            code=folder,
             cleanup=stack,
             progress=self.progress,
         )
         code, reuse = bundle.files, self.reuse
+        stack.enter_context(importing(folder, code, function_modules(spec)))
         return Engine(spec, files, code, objects, workers, self.progress, self.digests, reuse)
 
 
@@ -173,7 +181,7 @@ def _whole_or_nothing(out: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _written(context: Context, folder: Path) -> dict[str, Any]:
+def _written(context: Context, folder: Path, *, is_sparse: bool) -> dict[str, Any]:
     _, state, _ = fit(context)
     plan = TablePlan(
         schema=context.schema,
@@ -182,6 +190,7 @@ def _written(context: Context, folder: Path) -> dict[str, Any]:
         folder=folder,
         folds=folds_of(context),
         check=context.check,
+        is_sparse=is_sparse,
     )
     columns = plan.names
     unit_map = context.unit_map()
@@ -190,6 +199,8 @@ def _written(context: Context, folder: Path) -> dict[str, Any]:
     ]
     context.facts_of_reading(unit_map)  # Refuses inputs that changed meanwhile.
     manifest = _manifest(context, state, columns, files)
+    if is_sparse:
+        manifest["layout"] = "sparse"
     write_atomically(folder / _MANIFEST, canonical_bytes(manifest))
     return manifest
 

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from mlops_ray.config.model import ObjectiveConfig
-from mlops_ray.manifest import EnvironmentFacts, FeatureDeclaration, InputFacts, Spec, SpecData
+from mlops_ray.features.feature_examples import Example
+from mlops_ray.manifest import (
+    EnvironmentFacts,
+    FeatureDeclaration,
+    FeatureSetFacts,
+    InputFacts,
+    Spec,
+    SpecData,
+)
 from mlops_ray.pipeline.resolve import declared_casts
 from mlops_ray.runtime.environment import behaviour_packages
 from mlops_ray.runtime.ray_settings import WORKER_VARIABLES
@@ -55,7 +63,7 @@ def spec_of(resolved: Resolved, files: Sequence[InputFile], code: CodeFacts) -> 
         owner=config.owner,
         objective=ObjectiveConfig(metric=config.objective.metric, direction=config.objective.mode),
         seed=config.seed,
-        seeds={path: str(derive(config.seed, path)) for path in _seed_paths(resolved)},
+        seeds=_seeds(resolved),
         seed_rule=SEED_RULE,
         data=_data(resolved, files),
         split=config.split,
@@ -68,6 +76,7 @@ def spec_of(resolved: Resolved, files: Sequence[InputFile], code: CodeFacts) -> 
             )
             for feature in resolved.features
         ],
+        feature_set=_feature_set(resolved),
         model=config.model,
         search=config.search,
         gates=config.gates,
@@ -83,9 +92,22 @@ def spec_of(resolved: Resolved, files: Sequence[InputFile], code: CodeFacts) -> 
     )
 
 
-def _seed_paths(resolved: Resolved) -> list[str]:
+def _seeds(resolved: Resolved) -> dict[str, str]:
+    root, chosen = resolved.loaded.config.seed, resolved.feature_set
+    seeds = {path: str(derive(root, path)) for path in SEED_PATHS}
+    if chosen is not None and chosen.folds is not None:
+        # Dealt anew, a row would be encoded by what its own target has helped to make.
+        return {**seeds, FOLDS_PATH: str(chosen.folds.salt)}
     has_folds = any(step.n_folds for feature in resolved.features for step in feature.steps)
-    return [*SEED_PATHS, *([FOLDS_PATH] if has_folds else [])]
+    return {**seeds, FOLDS_PATH: str(derive(root, FOLDS_PATH))} if has_folds else seeds
+
+
+def _feature_set(resolved: Resolved) -> FeatureSetFacts | None:
+    chosen, declared = resolved.feature_set, resolved.loaded.config.feature_set.examples
+    if chosen is None and not declared:
+        return None
+    examples = [Example(e.record, dict(e.outputs), e.tolerance).to_text() for e in declared]
+    return FeatureSetFacts(used=chosen.digest if chosen else None, examples=examples)
 
 
 def _data(resolved: Resolved, files: Sequence[InputFile]) -> SpecData:

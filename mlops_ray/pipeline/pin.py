@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -158,8 +159,7 @@ def _check_declared(files: list[InputFile], resolved: Resolved, root: Path) -> b
 
 
 def _each(files: list[FoundFile], fn: Callable[[FoundFile], T]) -> list[T]:
-    """Of every file in order; a bucket is read from several times at once."""
-    if not files or isinstance(files[0].path, Path):
-        return [fn(file) for file in files]
-    with ThreadPoolExecutor(_TRANSFERS) as pool:
+    """Of every file in order; digests on all cores, several transfers from a bucket at once."""
+    is_local = not files or isinstance(files[0].path, Path)
+    with ThreadPoolExecutor((os.cpu_count() or 1) if is_local else _TRANSFERS) as pool:
         return list(pool.map(fn, files))

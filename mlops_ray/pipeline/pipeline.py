@@ -196,6 +196,7 @@ class Pipeline:
         progress: Progress | None = None,
         in_process_below_bytes: int | None = None,
         no_cache: bool = False,
+        sparse: bool = False,
     ) -> FeatureTable:
         """Fit the declared features and write every row transformed, as Parquet files.
 
@@ -210,6 +211,7 @@ class Pipeline:
             progress: As for `run`.
             in_process_below_bytes: As for `run`.
             no_cache: As for `run`.
+            sparse: Write a row's features as ``indices`` and ``values``, without its zeros.
 
         Raises:
             StoreError: The folder is there already, or cannot be written.
@@ -231,6 +233,7 @@ class Pipeline:
             self._digests(),
             _reuse(None, no_cache=no_cache),
             progress or SilentProgress(),
+            sparse,
         )
         return build.write(Path(out))
 
@@ -241,7 +244,11 @@ class Pipeline:
         workspace, root, source = self.records.workspace, self.records.root, self.loaded.config.data
         path = source.source.path if source.source and self.data is None else None
         check_outlives_upload(workspace, path, root)
-        return resolve(self.loaded, root, workspace.store, self.data, keep=keep)
+        use = self.loaded.config.feature_set.use
+        feature_set = None if use is None else self.records.feature_set(use)
+        return resolve(
+            self.loaded, root, workspace.store, self.data, keep=keep, feature_set=feature_set
+        )
 
     def _check_place(self, address: str | None, num_cpus: int | None) -> None:
         target = address or os.environ.get("RAY_ADDRESS") or "local"

@@ -67,7 +67,8 @@ def folds_of(context: Context) -> Folds:
     seed = context.spec.seeds.get("folds")
     if seed is None:
         return NO_FOLDS
-    return Folds(tuple(context.spec.data.key or context.schema), int(seed))
+    group, key = context.spec.split.group, context.spec.data.key
+    return Folds((group,) if group else tuple(key or context.schema), int(seed))
 
 
 def matrix_of(context: Context, part: SplitName) -> Matrix:

@@ -21,11 +21,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mlops_ray.config.environment import OnDifference
+    from mlops_ray.features.feature_set import FeatureSet
+    from mlops_ray.features.feature_set_diff import FeatureSetDiff
     from mlops_ray.manifest import RunDiff, Verification
+    from mlops_ray.pipeline.feature_sets import FoundFeatureSet
     from mlops_ray.pipeline.reproduce import EnvironmentChoice, Reproduction
     from mlops_ray.pipeline.store_care import Collection, StoreVerification
     from mlops_ray.pipeline.transfer import Exported, Imported
-    from mlops_ray.registry import Event, ModelVersion, Promotion, Registry
+    from mlops_ray.registry import Event, FeatureSetVersion, ModelVersion, Promotion, Registry
     from mlops_ray.runtime.environment_difference import EnvironmentDifference
 
 __all__ = ["Records", "actor", "register_run"]
@@ -232,6 +235,46 @@ class Records:
     def promote(self, reference: str, alias: str = "champion") -> Promotion:
         """Point an alias at a version whose gates passed."""
         return self.registry.promote(reference, alias, actor=actor())
+
+    def feature_sets(self) -> list[FeatureSetVersion]:
+        """All versions of all registered feature sets."""
+        return self.registry.feature_sets.versions()
+
+    def find_features(self, reference: str = "latest") -> FoundFeatureSet:
+        """A feature set with what is known of it here.
+
+        Args:
+            reference: ``NAME``, ``NAME@VERSION``, the digest of a set, or a run.
+
+        Raises:
+            NotFoundError: There is no such set and no such run.
+            ManifestError: The run has no features.
+            DigestMismatchError: The store does not hold the set.
+        """
+        from mlops_ray.pipeline.feature_sets import find_feature_set  # noqa: PLC0415 - model libraries
+
+        return find_feature_set(self.workspace, self.registry.feature_sets, reference)
+
+    def feature_set(self, reference: str) -> FeatureSet:
+        """A feature set; see `find_features`."""
+        return self.find_features(reference).feature_set
+
+    def register_features(self, run: str, name: str) -> FeatureSetVersion:
+        """Give the features of a run a name and a version; equal ones keep theirs.
+
+        Raises:
+            GateError: A declared example does not hold.
+        """
+        from mlops_ray.pipeline.feature_sets import register_feature_set  # noqa: PLC0415
+
+        found = self.find_features(run)
+        return register_feature_set(found, self.registry.feature_sets, name, actor())
+
+    def diff_features(self, a: str, b: str) -> FeatureSetDiff:
+        """Where two feature sets differ; see `find_features` for the names."""
+        from mlops_ray.features.feature_set_diff import diff_feature_sets  # noqa: PLC0415 - Arrow
+
+        return diff_feature_sets(self.feature_set(a), self.feature_set(b))
 
     def history(self, model: str) -> list[Event]:
         """Every registration and promotion of a model, oldest first."""

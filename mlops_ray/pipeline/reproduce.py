@@ -123,6 +123,9 @@ def reproduce(
     with _scratch() as folder:
         store = ObjectStore(folder / "store")
         code = _code(run, store)
+        chosen = run.spec.feature_set
+        if chosen is not None and chosen.used is not None:
+            store.put(run.record.workspace.store.get(chosen.used))
         inputs = place_inputs(run.spec, run.record.workspace.store, store, data)
         interpreter = _interpreter(run, environment, folder, code, inputs)
         request = {

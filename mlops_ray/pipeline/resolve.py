@@ -13,12 +13,19 @@ from mlops_ray.data.contract import check_target_type
 from mlops_ray.data.quarantine import shared_schema
 from mlops_ray.data.schema import schema_of
 from mlops_ray.data.source import InputFile, find_files
+from mlops_ray.data.type_names import is_nested
 from mlops_ray.data.unit import check_typed, read_schema
 from mlops_ray.errors import ColumnError, ConfigError, ConfigProblem, InvalidConfigError, Where
 from mlops_ray.features.declaration import step_problems
 from mlops_ray.features.plan import FeatureSpec, further_passes, resolve_features
 from mlops_ray.pipeline.contract_rules import check_rules, check_schema, plan_of
 from mlops_ray.pipeline.feature_functions import check_functions
+from mlops_ray.pipeline.feature_set_checks import (
+    check_examples,
+    check_folds,
+    check_inputs,
+    check_set_functions,
+)
 from mlops_ray.pipeline.snapshot import snapshot_of, source_text
 
 if TYPE_CHECKING:
@@ -27,6 +34,7 @@ if TYPE_CHECKING:
     from mlops_ray.config.loader import LoadedConfig
     from mlops_ray.data.schema import LogicalType, Schema
     from mlops_ray.data.source import FoundFile
+    from mlops_ray.features.feature_set import FeatureSet
     from mlops_ray.storage import ObjectStore
 
 __all__ = [
@@ -50,6 +58,8 @@ class Resolved:
         has_files: Whether the source has files of its own.
         schema: Logical types of the columns that the run reads, in the order of the files.
         features: Inputs of the model in the order of the matrix.
+        feature_set: The set that they are taken from as they were fitted; None where the run fits
+            them.
     """
 
     loaded: LoadedConfig
@@ -58,6 +68,7 @@ class Resolved:
     has_files: bool
     schema: Schema
     features: list[FeatureSpec]
+    feature_set: FeatureSet | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The content of ``mlops-ray/check/v1``."""
@@ -68,7 +79,9 @@ class Resolved:
             "size_bytes": sum(file.size_bytes for file in self.files),
             "columns": len(self.schema),
             "features": [spec.name for spec in self.features],
-            "passes": 1 + further_passes(self.features),
+            "passes": 1
+            + config.split.stratify
+            + (0 if self.feature_set else further_passes(self.features)),
             "target": config.data.target,
             "family": config.model.family,
             "trials": config.search.trials,
@@ -82,6 +95,7 @@ def resolve(
     data: object = None,
     *,
     keep: bool = False,
+    feature_set: FeatureSet | None = None,
 ) -> Resolved:
     """Find the files, read their schema, resolve the features.
 
@@ -92,6 +106,7 @@ def resolve(
         data: A table to be read instead of the declared source.
         keep: Whether the snapshot of a source without files is put into the store; else the store
             is not written.
+        feature_set: The one that the pipeline file names.
 
     Raises:
         InvalidConfigError: A rule of the contract cannot be used.
@@ -104,16 +119,18 @@ def resolve(
     files, schema = _files_and_schema(loaded, root, store, data, keep=keep)
     check_rules(loaded)
     check_functions(loaded, root)
+    if feature_set is not None:
+        check_set_functions(feature_set, root, _place(loaded, "feature_set.use"))
     special = _special_columns(loaded)
     try:
         _check_present(loaded, special, schema)
         check_target_type(schema, loaded.config.data)
-        features = _features(loaded, schema, set(special.values()))
+        features = _features(loaded, schema, set(special.values()), feature_set)
     except (ColumnError, ConfigError):
         check_schema(loaded, schema)  # What was declared of the columns says it better.
         # The type that does not fit may be no type at all: a column without a value.
         if all(isinstance(file.path, Path) and file.path.is_file() for file in files):
-            check_typed(files, _used(loaded, schema))
+            check_typed(files, _used(loaded, schema, feature_set))
         raise
     plan = plan_of(loaded.config.data)
     ruled = [] if plan is None else plan.columns
@@ -122,7 +139,10 @@ def resolve(
     _check_recorded_names([file.name for file in files], kept)
     text = source_text(loaded.config.data.source, data)
     has_files = not any(isinstance(file, InputFile) for file in files)
-    return Resolved(loaded, files, text, has_files, kept, features)
+    check_examples(loaded, features)
+    if feature_set is not None:
+        check_folds(feature_set, loaded.config.data.key, kept, _place(loaded, "data.key"))
+    return Resolved(loaded, files, text, has_files, kept, features, feature_set)
 
 
 def _files_and_schema(
@@ -162,10 +182,11 @@ def _check_recorded_names(files: Iterable[str], columns: Iterable[str]) -> None:
         )
 
 
-def _used(loaded: LoadedConfig, schema: Schema) -> list[str]:
-    """The target and whatever a feature group names."""
+def _used(loaded: LoadedConfig, schema: Schema, feature_set: FeatureSet | None) -> list[str]:
+    """The target and whatever a feature group, or a set, names."""
     config = loaded.config
     patterns = [pattern for group in config.features for pattern in group.columns]
+    patterns += [] if feature_set is None else feature_set.inputs
     return [
         column
         for column in schema
@@ -175,7 +196,12 @@ def _used(loaded: LoadedConfig, schema: Schema) -> list[str]:
     ]
 
 
-def _features(loaded: LoadedConfig, schema: Schema, exclude: set[str]) -> list[FeatureSpec]:
+def _features(
+    loaded: LoadedConfig, schema: Schema, exclude: set[str], feature_set: FeatureSet | None
+) -> list[FeatureSpec]:
+    if feature_set is not None:
+        check_inputs(feature_set, schema, exclude, _place(loaded, "feature_set.use"))
+        return feature_set.specs
     try:
         return resolve_features(loaded.config.features, schema, exclude=exclude)
     except (ConfigError, ColumnError) as error:
@@ -224,6 +250,7 @@ def _special_columns(loaded: LoadedConfig) -> dict[str, str]:
         **{f"data.key.{i}": name for i, name in enumerate(data.key)},
         **{f"data.order_by.{i}": name for i, name in enumerate(data.order_by)},
         **({"data.time": data.time} if data.time else {}),
+        **({"split.group": group} if (group := loaded.config.split.group) else {}),
     }
 
 
@@ -236,4 +263,12 @@ def _check_present(loaded: LoadedConfig, special: dict[str, str], schema: Schema
                 f"{len(schema)} columns",
                 hint=nearest(column, schema),
                 where=_place(loaded, place),
+            )
+        if place in special and is_nested(schema[column]):
+            raise ColumnError(
+                f"column {column!r} holds lists, structs or maps",
+                schema[column],
+                "one value a row",
+                "name another column, or write what is meant as a column of its own",
+                _place(loaded, place),
             )

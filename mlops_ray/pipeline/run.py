@@ -6,10 +6,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from mlops_ray.errors import ManifestError, NotFoundError, StoreError
-from mlops_ray.manifest import Envelope, GateFacts, Result, RunRecord, Spec, State, list_runs
+from mlops_ray.manifest import (
+    Envelope,
+    GateFacts,
+    Result,
+    RunRecord,
+    Spec,
+    State,
+    from_canonical,
+    list_runs,
+)
 
 if TYPE_CHECKING:
     from mlops_ray.data.contract_outcome import ContractOutcome
+    from mlops_ray.data.leakage import Hint
+    from mlops_ray.data.profile import Profile
+    from mlops_ray.data.split import SplitName
     from mlops_ray.manifest import QuarantinedFile
     from mlops_ray.registry import ModelVersion
     from mlops_ray.storage import Workspace
@@ -45,6 +57,33 @@ class Run:
         from mlops_ray.data.contract_outcome import ContractOutcome  # noqa: PLC0415
 
         return ContractOutcome.from_bytes(self.record.workspace.store.get(found[0]))
+
+    def profile(self, part: SplitName | Literal["predictions"] = "train") -> Profile:
+        """The statistics of a part of the split; those of train are the baseline of monitoring.
+
+        Args:
+            part: Or ``predictions``: what the model answers to the rows of test.
+
+        Raises:
+            NotFoundError: The run ended before there were any.
+        """
+        roles = {item.role: item.sha256 for item in self.envelope.objects}
+        if f"profile {part}" not in roles:
+            raise NotFoundError(f"run {self.run_id} has no profile of {part}", self.state)
+        from mlops_ray.data.profile import Profile  # noqa: PLC0415 - as above
+
+        stored = self.record.workspace.store.get(roles[f"profile {part}"])
+        return Profile.from_json(from_canonical(stored))
+
+    @property
+    def hints(self) -> tuple[Hint, ...]:
+        """What in the data looks like a leak or tells nothing; none where there is no profile."""
+        stored = [item.sha256 for item in self.envelope.objects if item.role == "hints"]
+        if not stored:
+            return ()
+        from mlops_ray.data.leakage import read_hints  # noqa: PLC0415 - as above
+
+        return read_hints(self.record.workspace.store.get(stored[0]))
 
     @property
     def run_id(self) -> str:
@@ -121,6 +160,7 @@ class Run:
             "metrics": self.metrics,
             "gates": [gate.model_dump(mode="json") for gate in self.gates],
             "contract": self.contract.to_json() if self.contract else None,
+            "hints": [hint.to_json() for hint in self.hints],
             "quarantined_files": [
                 f.model_dump(mode="json", exclude_none=True) for f in self.quarantined_files
             ],

@@ -185,7 +185,8 @@ def _collected(
 def _roots(store: ObjectStore, registry: Registry) -> Roots:
     def bundles() -> dict[str, None]:
         found = (v for model in registry.models() for v in registry.versions(model.model))
-        return dict.fromkeys(version.bundle for version in found)
+        sets = registry.feature_sets.versions()
+        return dict.fromkeys([*(v.bundle for v in found), *(v.digest for v in sets)])
 
     return Roots(store, bundles)
 

@@ -118,6 +118,7 @@ class UnfinishedRun:
             "metrics": {},
             "gates": [],
             "contract": None,
+            "hints": [],
             "quarantined_files": [],
             "model": None,
             "stages": [

@@ -17,7 +17,13 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 from sqlalchemy.pool import NullPool
 
 from mlops_ray.errors import BusyError, ConfigError, RegistryError
-from mlops_ray.registry.tables import APPEND_ONLY_TRIGGERS, SCHEMA_VERSION, metadata, schema_version
+from mlops_ray.registry.tables import (
+    APPEND_ONLY_TRIGGERS,
+    SCHEMA_VERSION,
+    feature_sets,
+    metadata,
+    schema_version,
+)
 from mlops_ray.storage import fail_point
 
 if TYPE_CHECKING:
@@ -178,9 +184,7 @@ def _create_or_check(connection: Connection, path: Path) -> None:
         connection.rollback()
         dbapi_connection: Any = connection.connection.driver_connection
         dbapi_connection.execute("PRAGMA journal_mode=WAL")
-        metadata.create_all(connection)
-        for trigger in APPEND_ONLY_TRIGGERS:
-            connection.execute(text(trigger))
+        _create(connection)
         connection.execute(insert(schema_version).values(version=SCHEMA_VERSION))
         fail_point("registry.made")
         connection.commit()
@@ -193,3 +197,14 @@ def _create_or_check(connection: Connection, path: Path) -> None:
             f"schema {SCHEMA_VERSION} or older",
             "upgrade mlops_ray",
         )
+    if not inspect(connection).has_table(feature_sets.name):
+        connection.rollback()
+        _create(connection)
+        connection.commit()
+
+
+def _create(connection: Connection) -> None:
+    """Make the tables and triggers that are not there."""
+    metadata.create_all(connection)
+    for trigger in APPEND_ONLY_TRIGGERS:
+        connection.execute(text(trigger))

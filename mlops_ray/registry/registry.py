@@ -11,6 +11,7 @@ from mlops_ray.manifest.canonical import canonical_bytes
 from mlops_ray.registry import lookup
 from mlops_ray.registry.chain import append_event, check_chain, event_of, now
 from mlops_ray.registry.database import Database
+from mlops_ray.registry.feature_sets import FEATURE_SET_EVENT, FeatureSets
 from mlops_ray.registry.promotion import move_alias
 from mlops_ray.registry.reference import check_alias, check_model_name, parse_reference
 from mlops_ray.registry.tables import events, versions
@@ -31,6 +32,9 @@ class Registry:
 
     Args:
         location: Path of an SQLite file, made by the first write, or an SQLAlchemy URL of one.
+
+    Attributes:
+        feature_sets: The registered feature sets.
 
     Example:
         >>> import tempfile
@@ -54,6 +58,7 @@ class Registry:
 
     def __init__(self, location: str | Path) -> None:
         self._database = Database(location)
+        self.feature_sets = FeatureSets(self._database)
 
     def register(  # noqa: PLR0913 - keywords, one a column
         self,
@@ -179,7 +184,8 @@ class Registry:
             if model is not None:
                 check_model_name(model)
                 lookup.versions_of(connection, model)
-                query = query.where(events.c.model == model)
+                of_model = events.c.model == model, events.c.kind != FEATURE_SET_EVENT
+                query = query.where(*of_model)
             return [event_of(row) for row in connection.execute(query)]
 
     def check_history(self) -> int:

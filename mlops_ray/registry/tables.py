@@ -20,6 +20,7 @@ __all__ = [
     "SCHEMA_VERSION",
     "aliases",
     "events",
+    "feature_sets",
     "metadata",
     "schema_version",
     "versions",
@@ -74,9 +75,23 @@ events: Final = Table(
     Column("digest", String(71), nullable=False, unique=True),
 )
 
+# Since the first release after version 1 of the schema; made where it is missing, and readers that
+# do not know it miss nothing.
+feature_sets: Final = Table(
+    "feature_sets",
+    metadata,
+    Column("name", String(63), primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("digest", String(71), nullable=False),
+    Column("run_id", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("registered_at", Text, nullable=False),
+    UniqueConstraint("name", "digest"),
+)
+
 APPEND_ONLY_TRIGGERS: Final = tuple(
     f"CREATE TRIGGER IF NOT EXISTS {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
     f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
-    for table in ("versions", "events")
+    for table in ("versions", "events", "feature_sets")
     for verb in ("UPDATE", "DELETE")
 )

@@ -86,8 +86,8 @@ class Event:
 
     Attributes:
         seq: Place in the chain, from 1 without gaps; the order of events.
-        model: Model it concerns.
-        kind: ``registered``, ``promoted`` or ``deployed``.
+        model: Model it concerns, or the feature set of a ``feature_set``.
+        kind: ``registered``, ``promoted``, ``deployed`` or ``feature_set``.
         actor: Who did it.
         at: When, ISO 8601 in UTC.
         body: What happened.

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         EnvironmentDifference,
         RecordedEnvironment,
     )
+    from mlops_ray.runtime.recorded_code import RecordedCode
 
 __all__ = ["Admission"]
 
@@ -36,11 +37,13 @@ class Admission:
         recorded: Environment of the run that made the model.
         policy: What happens in another one.
         run_id: That run, for the way out.
+        code: Where the model's own functions are imported from; None where it has none.
     """
 
     recorded: RecordedEnvironment
     policy: EnvironmentConfig = field(default_factory=EnvironmentConfig)
     run_id: str = "RUN"
+    code: RecordedCode | None = None
 
     def check(self) -> EnvironmentDifference:
         """Compare this process's environment with the recorded one.

@@ -87,12 +87,34 @@ def test_all_mistakes_are_reported_at_once_in_the_order_of_the_file(tmp_path: Pa
         ("trials: 4", "trials: 1e400", "trials"),
         ("key: [id]", "key: [id, id]", "8:13: data.key.1: 'id' is listed twice"),
         ("key: [id]", "order_by: [a, id, a]", "8:21: data.order_by.2: 'a' is listed twice"),
+        ("valid: {share: 0.2}", "valid: {share: 0.2}, stratify: true, group: g", "rows of several"),
+        (
+            "test: {share: 0.2}, valid: {share: 0.2}",
+            "test: {time_from: 3}, valid: {share: 0.2}, group: g",
+            "split.test.time_from: a group has rows before and after",
+        ),
+        (
+            "test: {share: 0.2}, valid: {share: 0.2}",
+            "test: {time_from: 3}, valid: {time_from: 2}, stratify: true",
+            "split.stratify: no part is a share",
+        ),
+        (
+            "task: binary\n  target: left\n  key: [id]\nsplit: {",
+            "task: regression\n  target: left\n  key: [id]\nsplit: {stratify: true, ",
+            "split.stratify: a regression has no classes",
+        ),
         ("data/*.parquet", "http://h/y.csv", "5:3: data.source: a source cannot be read by 'http'"),
     ],
 )
 def test_contradictions_name_the_way_out(tmp_path: Path, old: str, new: str, message: str) -> None:
     assert old in GOOD
     assert message in "\n".join(_problems(tmp_path, GOOD.replace(old, new)))
+
+
+def test_a_group_stands_in_for_a_key(tmp_path: Path) -> None:
+    text = GOOD.replace("  key: [id]\n", "").replace("split: {", "split: {group: household, ")
+
+    assert _load(tmp_path, text).config.split.group == "household"
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import pyarrow.parquet as pq
 import pytest
 
-from mlops_ray.data.parquet_file import parquet_bytes
 from mlops_ray.data.source import FoundFile
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def write_parquet(tmp_path: Path) -> WriteParquet:
     def write(name: str, table: pa.Table) -> FoundFile:
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(parquet_bytes(table))
+        pq.write_table(table, path, write_page_checksum=True)
         return FoundFile(name, path, "parquet", path.stat().st_size)
 
     return write

@@ -31,6 +31,8 @@ MIDNIGHT = dt.datetime(2018, 1, 2)  # noqa: DTZ001
         ([MIDNIGHT, None], pa.date32(), [DAY, None]),
         ([DAY], pa.timestamp("us"), [MIDNIGHT]),
         (["2018-01-02"], pa.date32(), [DAY]),
+        ([b"Z\xc3\xbcrich", None], pa.string(), ["Zürich", None]),
+        ([dt.time(1, 2, 3, 400_000)], pa.string(), ["01:02:03.400000"]),
     ],
 )
 def test_what_loses_nothing_is_cast(values, wanted, expected):
@@ -48,6 +50,8 @@ def test_what_loses_nothing_is_cast(values, wanted, expected):
         ([Decimal("7.50"), Decimal("7.00")], pa.int64(), 1),
         (["x", "1", "x", "1e"], pa.float64(), 3),
         ([NOON, MIDNIGHT], pa.date32(), 1),
+        (pa.array([1_000, 1_001, None], pa.time64("ns")), pa.string(), 1),
+        ([b"a", b"\xff", None, b"\xfe"], pa.string(), 2),
     ],
 )
 def test_what_would_lose_values_is_refused_with_their_number(values, wanted, n_lost):

@@ -4,8 +4,10 @@ import re
 
 import pytest
 
+from mlops_ray.data.scan import ScanPlan, scan
 from mlops_ray.data.source import FoundFile
 from mlops_ray.data.unit import list_units, read_schema, read_unit
+from mlops_ray.data.unit_map import map_in_process
 from mlops_ray.errors import ColumnError, SourceError
 
 
@@ -80,7 +82,6 @@ def test_a_value_that_does_not_fit_names_file_and_column(write, value):
         (['{"a": 1, "a": 2}\n'], "twice"),
         (['{"a": "\\ud800"}\n'], r"cannot read|UTF-8"),
         ([""], "cannot read"),
-        ([{"a": {"b": 1}}], "a: .*not supported"),
     ],
 )
 def test_what_is_no_table_of_plain_values_is_refused(write, rows, message):
@@ -97,3 +98,29 @@ def test_text_in_another_encoding_is_refused(write):
         read_schema([file])
     with pytest.raises(SourceError, match="not UTF-8"):
         read_unit(units[0], schema)
+
+
+def test_lists_and_objects_are_carried_along(write):
+    rows = [
+        {"k": 1, "tags": ["a", None], "home": {"town": "Bern", "rooms": [3, 4]}},
+        {"k": 2, "tags": [], "home": None},
+        {"k": 3},
+    ]
+    plain = write("a.jsonl", *rows)
+    schema, found = read(plain)
+
+    assert schema == {
+        "k": "integer",
+        "tags": "list<string>",
+        "home": 'struct<"rooms":list<integer>,"town":string>',
+    }
+    assert found == [{"tags": None, "home": None, **row} for row in rows]
+    swapped = {"home": {"rooms": [3, 4], "town": "Bern"}, "tags": ["a", None], "k": 1}
+    assert scanned(write("b.jsonl", swapped, *rows[1:])) == scanned(plain)
+    rows[0]["home"]["rooms"][1] = 5
+    assert scanned(write("c.jsonl", *rows)) != scanned(plain)
+
+
+def scanned(file):
+    plan = ScanPlan(read_schema([file]), None)
+    return scan(list_units([file]), plan, map_in_process).fingerprint

@@ -1,4 +1,5 @@
 import io
+from decimal import Decimal
 
 import numpy as np
 import pyarrow as pa
@@ -23,6 +24,9 @@ def table():
             "x": rng.normal(size=N_ROWS),
             "s": rng.choice(["a", "bb", "ccc"], N_ROWS),
             "n": pa.array([None if n % 9 == 0 else n for n in range(N_ROWS)]),
+            "price": pa.array([Decimal(n).scaleb(-2) for n in range(N_ROWS)]),
+            "tags": pa.array([None if n % 7 == 0 else ["t"] * (n % 3) for n in range(N_ROWS)]),
+            "bytes": pa.array([bytes([n % 256]) for n in range(N_ROWS)]),
         }
     )
 

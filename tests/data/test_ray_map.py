@@ -1,3 +1,10 @@
+import os
+import signal
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 
@@ -5,8 +12,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import ray
+from ray.data import DataContext
 from ray.exceptions import RayTaskError
 
+from mlops_ray.data import ray_map
 from mlops_ray.data.ray_map import MapStats, RayDataMap
 from mlops_ray.data.scan import ScanPlan, scan, scan_unit
 from mlops_ray.data.unit import Unit, list_units, read_schema
@@ -23,6 +32,22 @@ def test_without_a_cluster_nothing_is_started():
         RayDataMap()(lambda _: b"", UNITS)
 
 
+def nested_units(write_parquet):
+    """Units of files with lists, decimals and texts, and what is to be found of them."""
+    tables = [
+        pa.table(
+            {
+                "x": pa.array([at / 7, None, -at], pa.float64()),
+                "price": pa.array([Decimal(at).scaleb(-2)] * 3),
+                "tags": [["a", str(at)], [], None],
+            }
+        )
+        for at in range(9)
+    ]
+    files = [write_parquet(f"{at}.parquet", table) for at, table in enumerate(tables)]
+    return list_units(files), ScanPlan(read_schema(files), None)
+
+
 @pytest.mark.ray
 @pytest.mark.usefixtures("ray_cluster")
 class TestOnACluster:
@@ -32,13 +57,13 @@ class TestOnACluster:
         answers = unit_map(lambda unit: unit.name.encode(), UNITS)
 
         assert answers == [unit.name.encode() for unit in UNITS]
-        assert unit_map.last_stats == MapStats(n_units=20, n_tasks=8, engine="ray_data")
+        assert unit_map.last_stats == MapStats(n_units=20, n_tasks=6, engine="ray_data")
         assert RayDataMap()(lambda _: b"", []) == []
 
     def test_neighbours_are_combined_where_they_are_found(self):
         answers = RayDataMap()(lambda unit: unit.name.encode(), UNITS, b" ".join)
 
-        assert len(answers) == 8
+        assert len(answers) == 6
         assert b" ".join(answers) == b" ".join(unit.name.encode() for unit in UNITS)
 
     def test_the_first_failing_units_error_comes_back_whole(self):
@@ -70,3 +95,59 @@ class TestOnACluster:
 
         assert one == other
         assert scan(units, plan, RayDataMap()) == scan(units, plan, map_in_process)
+
+    def test_tasks_and_small_blocks_do_not_show_whatever_the_types(
+        self, write_parquet, monkeypatch
+    ):
+        units, plan = nested_units(write_parquet)
+        expected = scan(units, plan, map_in_process)
+        for n_tasks in (1, 2, 4):
+            monkeypatch.setattr(ray_map, "_n_cpus", lambda n=n_tasks: n)
+            monkeypatch.setattr(ray_map, "_TASKS_PER_CPU", 1)
+            monkeypatch.setattr(DataContext.get_current(), "target_max_block_size", 2**10)
+            unit_map = RayDataMap()
+
+            found = scan(units, plan, unit_map)
+
+            assert unit_map.last_stats.n_tasks == n_tasks
+            assert found.to_bytes() == expected.to_bytes()
+            assert found.ordered_fingerprint == expected.ordered_fingerprint
+
+    def test_a_worker_killed_in_the_middle_of_the_pass_changes_nothing(
+        self, write_parquet, tmp_path, monkeypatch
+    ):
+        units, plan = nested_units(write_parquet)
+        expected = scan(units, plan, map_in_process)
+        started, killed = tmp_path / "started", tmp_path / "killed"
+
+        def held(plan, unit):
+            answer = scan_unit(plan, unit)
+            if unit.index == 5 and not killed.exists():
+                written = tmp_path / "written"
+                written.write_text(str(os.getpid()))
+                written.rename(started)
+                signal.pause()  # Until the test kills this worker.
+            return answer
+
+        with ThreadPoolExecutor(1) as pool:
+            victim = pool.submit(_kill_when_started, started, killed)
+            monkeypatch.setattr(sys.modules[scan.__module__], "scan_unit", held)
+            found = scan(units, plan, RayDataMap())
+
+        assert "ray::" in victim.result()
+        assert found.to_bytes() == expected.to_bytes()
+        assert found.ordered_fingerprint == expected.ordered_fingerprint
+
+
+def _kill_when_started(started: Path, killed: Path) -> str:
+    """Kill the process that a file names with SIGKILL; returns what it was called."""
+    deadline = time.monotonic() + 60
+    while not started.exists():
+        if time.monotonic() > deadline:
+            raise TimeoutError("no worker reached the unit")
+        threading.Event().wait(0.01)
+    pid = int(started.read_text())
+    called = Path(f"/proc/{pid}/cmdline").read_text()
+    killed.touch()
+    os.kill(pid, signal.SIGKILL)
+    return called

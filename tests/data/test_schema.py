@@ -18,6 +18,18 @@ from mlops_ray.errors import SourceError
         (pa.timestamp("ns", "UTC"), "timestamp"),
         (pa.date64(), "date"),
         (pa.null(), None),
+        (pa.string_view(), "string"),
+        (pa.decimal32(5, 2), "decimal"),
+        (pa.dictionary(pa.int8(), pa.decimal256(60, 2)), "decimal"),
+        (pa.time32("s"), "time"),
+        (pa.duration("ns"), "duration"),
+        (pa.binary(16), "binary"),
+        (pa.binary_view(), "binary"),
+        (pa.large_list(pa.int8()), "list<integer>"),
+        (pa.list_view(pa.null()), "list<null>"),
+        (pa.list_(pa.dictionary(pa.int8(), pa.string()), 3), "list<string>"),
+        (pa.map_(pa.string(), pa.date64()), "map<string,date>"),
+        (pa.struct([("ü", pa.int8()), ('a"', pa.bool_())]), r'struct<"a\"":boolean,"ü":integer>'),
     ],
 )
 def test_widths_and_encodings_share_a_meaning(arrow_type, meaning):
@@ -25,7 +37,13 @@ def test_widths_and_encodings_share_a_meaning(arrow_type, meaning):
 
 
 @pytest.mark.parametrize(
-    "arrow_type", [pa.list_(pa.int8()), pa.binary(), pa.decimal128(5, 2), pa.duration("s")]
+    "arrow_type",
+    [
+        pa.dense_union([pa.field("a", pa.int8())]),
+        pa.month_day_nano_interval(),
+        pa.struct([("a", pa.int8()), ("a", pa.int8())]),
+        pa.list_(pa.sparse_union([pa.field("a", pa.int8())])),
+    ],
 )
 def test_unsupported_types_are_refused_by_column(arrow_type):
     with pytest.raises(SourceError, match="not supported") as caught:

@@ -11,9 +11,9 @@ from mlops_ray.errors import ColumnError
 N_ROWS = 50_000
 
 
-def split_rows(test, valid, salt=1, key=("k",), time="t"):
-    rule = SplitConfig.model_validate({"test": test, "valid": valid})
-    return SplitRows(rule, key, time, salt)
+def split_rows(test, valid, salt=1, key=("k",), time="t", **more):
+    rule = SplitConfig.model_validate({"test": test, "valid": valid, **more})
+    return SplitRows(rule, key, time, salt, target="y")
 
 
 def shares(codes):
@@ -114,3 +114,32 @@ def test_nulls_that_would_decide_are_counted_and_refused():
         assign_split(keys, schema, split_rows({"share": 0.1}, {"share": 0.1}))
     with pytest.raises(ColumnError, match=r"t: the time column .* 2 nulls in 3 rows"):
         assign_split(keys, schema, split_rows({"time_from": 1}, {"time_from": 0}))
+
+
+def test_a_group_never_straddles_parts_whatever_the_key():
+    rng = np.random.default_rng(5)
+    groups = rng.integers(0, 2000, N_ROWS)
+    rows = pa.table({"k": np.arange(N_ROWS), "g": groups})
+    split = split_rows({"share": 0.3}, {"share": 0.2}, group="g")
+    schema = {"k": "integer", "g": "integer"}
+
+    codes = assign_split(rows, schema, split)
+
+    parts = {}
+    for group, code in zip(groups.tolist(), codes.tolist(), strict=True):
+        parts.setdefault(group, set()).add(code)
+    assert all(len(found) == 1 for found in parts.values())
+    assert shares(codes) == pytest.approx([0.5, 0.2, 0.3], abs=0.04)
+    by_key = assign_split(rows, schema, split_rows({"share": 0.3}, {"share": 0.2}))
+    assert (by_key != codes).any()  # The twin: rows of a group go to several parts by their keys.
+
+
+def test_a_null_group_is_refused():
+    rows = pa.table({"k": [1, 2], "g": ["a", None]})
+
+    with pytest.raises(ColumnError, match=r"g: the group column .* 1 nulls in 2 rows"):
+        assign_split(
+            rows,
+            {"k": "integer", "g": "string"},
+            split_rows({"share": 0.1}, {"share": 0.1}, group="g"),
+        )

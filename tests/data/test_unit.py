@@ -86,3 +86,30 @@ def test_a_torn_file_and_no_file_are_source_errors(write_parquet, tmp_path):
         list_units([FoundFile("b", tmp_path / "b", "parquet", 0)])
     with pytest.raises(SourceError, match="no input files"):
         read_schema([])
+
+
+@pytest.mark.parametrize(
+    ("column", "text"),
+    [
+        (pa.array([2**64 - 1, 1], pa.uint64()), "18446744073709551615"),
+        (pa.array([1_001, 0], pa.timestamp("ns")), "1970-01-01 00:00:00.000001001"),
+    ],
+)
+def test_a_value_beyond_the_canonical_type_is_refused_and_a_cast_keeps_it(
+    write_parquet, column, text
+):
+    file = write_parquet("a.parquet", pa.table({"x": column}))
+
+    with pytest.raises(ColumnError, match=r"a\.parquet: x: .*data\.columns\.x\.cast"):
+        read_unit(list_units([file])[0], read_schema([file]))
+    schema = read_schema([file], {"x": "string"})
+    assert read_unit(list_units([file])[0], schema).to_pylist()[0] == {"x": text}
+
+
+def test_a_carried_column_of_another_type_than_was_listed_is_refused(write_parquet):
+    file = write_parquet("a.parquet", pa.table({"x": [[1]]}))
+    schema, (unit,) = read_schema([file]), list_units([file])
+    write_parquet("a.parquet", pa.table({"x": [["1"]]}))
+
+    with pytest.raises(ColumnError, match=r"a\.parquet: x: .*got list<string>, wanted list<int"):
+        read_unit(unit, schema)

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from mlops_ray.config import FeatureGroup
 from mlops_ray.config.model import SplitConfig
-from mlops_ray.data.parquet_file import parquet_bytes
 from mlops_ray.data.scan import ScanPlan, scan
 from mlops_ray.data.source import FoundFile
 from mlops_ray.data.split import SplitRows
@@ -72,7 +72,7 @@ class Bench:
         files = []
         for at, table in enumerate(tables):
             path = self.folder / f"{at}"
-            path.write_bytes(parquet_bytes(table))
+            pq.write_table(table, path, write_page_checksum=True)
             files.append(FoundFile(path.name, path, "parquet", 0))
         schema, units = read_schema(files), list_units(files)
         declared = [FeatureGroup.model_validate(group) for group in groups]

@@ -1,9 +1,9 @@
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from mlops_ray.config.model import SplitConfig
-from mlops_ray.data.parquet_file import parquet_bytes
 from mlops_ray.data.source import FoundFile
 from mlops_ray.data.split import SplitRows
 from mlops_ray.data.unit import list_units, read_schema
@@ -41,7 +41,7 @@ def gathered(tmp_path):
         files = []
         for at, table in enumerate(tables):
             path = tmp_path / f"{at}"
-            path.write_bytes(parquet_bytes(table))
+            pq.write_table(table, path, write_page_checksum=True)
             files.append(FoundFile(path.name, path, "parquet", 0))
         settings = {
             "schema": read_schema(files), "transform": CompiledTransform(STATE), "split": SPLIT,

@@ -55,23 +55,82 @@ def test_a_column_that_cannot_be_taken_says_why_and_where(columns, message):
 
 
 @pytest.mark.parametrize(
-    ("column", "steps"),
+    ("column", "steps", "why"),
     [
-        ("s", []),
-        ("s", ["standardize"]),
-        ("s", [{"impute": "mean"}, {"one_hot": {}}]),
-        ("s", [{"rare": 2}]),
-        ("s", ["one_hot", "standardize"]),
-        ("mean a", [{"one_hot": {}}]),
-        ("mean a", [{"impute": {"value": "x"}}]),
-        ("n", [{"date_parts": ["year"]}]),
-        ("day", []),
-        ("day", ["standardize"]),
-        ("s", [{"interactions": 2}]),
+        ("s", [], "categories are left, which no model takes"),
+        ("s", ["standardize"], "standardize does not take categories"),
+        ("s", [{"impute": "mean"}, "one_hot"], "impute with these options does not take cat"),
+        ("s", [{"rare": 2}], "categories are left"),
+        ("s", ["one_hot", "standardize"], "standardize does not take indicators"),
+        ("mean a", [{"one_hot": {}}], "one_hot does not take numbers"),
+        ("mean a", [{"impute": {"value": "x"}}], "impute with these options does not take num"),
+        ("n", [{"date_parts": ["year"]}], "date_parts does not take numbers; date_parts does no"),
+        ("day", [], "times are left"),
+        ("day", ["standardize"], "standardize does not take times"),
+        ("s", [{"interactions": 2}], "interactions does not take categories"),
     ],
 )
-def test_steps_that_do_not_fit_the_type_say_which_would(column, steps):
-    with pytest.raises(ColumnError, match=f"the steps do not fit column {column!r}") as caught:
+def test_steps_that_do_not_fit_the_type_say_why_and_which_would(column, steps, why):
+    with pytest.raises(ColumnError, match=f"do not fit column {column!r}: got .*: {why}") as caught:
         resolved({"columns": [column], "steps": steps})
 
     assert caught.value.wanted
+
+
+@pytest.mark.parametrize(
+    ("dtype", "way"),
+    [
+        ("list<float>", "as a column of its own"),
+        ('struct<"a":integer>', "as a column of its own"),
+        ("duration", "as a column of its own"),
+        ("binary", "'data.columns.odd.cast: string'"),
+        ("time", "'data.columns.odd.cast: string'"),
+    ],
+)
+@pytest.mark.parametrize(
+    "group",
+    [
+        {"columns": ["odd"], "steps": ["one_hot"]},
+        {"columns": ["o*"]},
+        {"columns": ["odd", "n"], "steps": [{"interactions": 2}]},
+    ],
+)
+def test_a_type_that_no_feature_is_made_of_is_refused_where_a_feature_names_it(dtype, way, group):
+    schema = {**SCHEMA, "odd": dtype}
+    others = [FeatureGroup.model_validate({"columns": ["n"]})]
+
+    assert [spec.column for spec in resolve_features(others, schema, {"y"})] == ["n"]
+    with pytest.raises(ColumnError, match="'odd' is of a type that no feature") as caught:
+        resolve_features([FeatureGroup.model_validate(group)], schema, {"y"})
+    assert caught.value.got == dtype
+    assert way in caught.value.hint
+
+
+def test_a_decimal_is_a_float_to_the_model():
+    group = FeatureGroup.model_validate({"columns": ["d"], "steps": ["standardize"]})
+
+    (spec,) = resolve_features([group], {"d": "decimal"}, set())
+
+    assert (spec.kind, spec.dtype) == ("number", "float")
+
+
+@pytest.mark.parametrize(
+    ("columns", "step", "message"),
+    [
+        (["s"], {"impute": {"value": 3}}, "'impute' does not suit column 's': got the value 3 is"),
+        (["n"], {"impute": {"value": 2.5}}, "got the value 2.5 is no integer"),
+        (["n"], {"ordinal": {"order": [1, "a"]}}, "got 'a' of 'order' is no integer"),
+        (["s"], {"ordinal": {"order": ["a", True]}}, "got True of 'order' is no string"),
+        (["day"], {"date_parts": ["hour"]}, "a date has no time of day"),
+        (["n"], "interactions", "nothing to multiply"),
+        (["n"], {"expression": {"name": "e", "formula": "n + q"}}, "names 'q', which is no column"),
+        (["n", "flag"], {"expression": {"name": "e", "formula": "n"}}, "'flag' is not in the for"),
+    ],
+)
+def test_options_that_the_columns_make_senseless_are_told_before_any_pass(columns, step, message):
+    steps = [step, "one_hot"] if "impute" in step else [step]
+
+    with pytest.raises(ColumnError, match=message) as caught:
+        resolved({"columns": columns, "steps": steps})
+
+    assert caught.value.where.key == "features.0.columns"

@@ -185,6 +185,17 @@ def test_times_outside_the_calendar_are_refused(fitted):
         transform.from_table(far)
 
 
+@pytest.mark.parametrize(("unit", "tick"), [("ns", 1), ("s", 10**15)])
+def test_times_that_no_microsecond_holds_are_refused(fitted, unit, tick):
+    times = np.array(["2020-01-01", "2020-02-01"], dtype="M8[us]")
+    transform = fitted(times, {"date_parts": ["month"]})
+    whole = pa.table({"x": pa.array([10**9 if unit == "ns" else 1], pa.timestamp(unit))})
+
+    assert transform.from_table(whole).tolist() == [[1.0]]
+    with pytest.raises(ColumnError, match="x: a time cannot be used: got Casting"):
+        transform.from_table(pa.table({"x": pa.array([tick], pa.timestamp(unit))}))
+
+
 def test_every_step_declares_what_it_does():
     for name in DECLARABLE:
         policies = STEPS[name].policies

@@ -180,6 +180,34 @@ def test_time_zones_are_turned_to_utc_by_both_ways(transform):
     assert bits(transform.from_records([record_of(row)])) == wanted
 
 
+def dense_bits(csr):
+    """Bits of a sparse matrix, which is canonical and holds no 0.0."""
+    assert csr.has_canonical_format
+    assert (csr.data.view(np.uint32) != 0).all()
+    dense = np.zeros(csr.shape, np.float32)
+    dense[np.repeat(np.arange(csr.shape[0]), np.diff(csr.indptr)), csr.indices] = csr.data
+    return bits(dense)
+
+
+def test_the_sparse_matrix_has_the_bits_of_the_dense_one(transform):
+    table = pa.concat_tables([table_of(ROWS)] * 7)  # Two chunks of 8,192.
+    records = [record_of(row) for row in ROWS[:50]]
+    folds = np.random.default_rng(0).integers(0, 2**63, table.num_rows).astype(np.uint64)
+
+    assert dense_bits(transform.csr_from_table(table)) == bits(transform.from_table(table))
+    encoded = transform.csr_from_table(table, folds)
+    assert dense_bits(encoded) == bits(transform.from_table(table, folds))
+    assert dense_bits(transform.csr_from_records(records)) == bits(transform.from_records(records))
+
+
+def test_no_rows_are_no_features(transform):
+    width = len(transform.state.outputs)
+
+    assert transform.from_records([]).shape == transform.csr_from_records([]).shape == (0, width)
+    assert transform.from_table(table_of([])).shape == (0, width)
+    assert transform.csr_from_table(table_of([])).shape == (0, width)
+
+
 def test_a_written_state_gives_the_same_bits(transform):
     document = canonical_bytes(transform.state.to_json())
 

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -5,7 +7,6 @@ import pytest
 
 from mlops_ray.config.feature_steps import FeatureGroup
 from mlops_ray.config.model import SplitConfig
-from mlops_ray.data.parquet_file import parquet_bytes
 from mlops_ray.data.profile import Profile
 from mlops_ray.data.source import FoundFile
 from mlops_ray.data.split import SPLITS, SplitRows, assign_split
@@ -37,7 +38,7 @@ RULE = SplitConfig.model_validate({"test": {"share": 0.3}, "valid": {"share": 0.
 def planned(tmp_path, table):
     """A plan, and the one unit of the table."""
     path = tmp_path / "rows.parquet"
-    path.write_bytes(parquet_bytes(table))
+    pq.write_table(table, path, write_page_checksum=True)
     files = [FoundFile(path.name, path, "parquet", path.stat().st_size)]
     schema, (unit,) = read_schema(files), list_units(files)
     groups = [FeatureGroup.model_validate(group) for group in GROUPS]
@@ -49,7 +50,7 @@ def planned(tmp_path, table):
 
 
 def test_a_file_holds_key_part_and_what_the_transform_makes_of_each_row(tmp_path, monkeypatch):
-    monkeypatch.setattr(table_output, "_PIECE_ROWS", 64)  # Several row groups.
+    monkeypatch.setattr(table_output, "_PIECE_CELLS", 6 * 64)  # Several row groups.
     plan, unit = planned(tmp_path, TABLE)
 
     facts = from_canonical(write_unit(plan, unit))
@@ -85,3 +86,28 @@ def test_a_feature_named_as_the_part_is_refused(tmp_path):
 
     with pytest.raises(ColumnError, match="the name of a key column"):
         _ = plan.names
+
+
+def test_a_sparse_file_has_the_features_of_the_dense_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(table_output, "_PIECE_CELLS", 6 * 64)
+    plan, unit = planned(tmp_path, TABLE)
+    dense = pq.read_table(tmp_path / from_canonical(write_unit(plan, unit))["name"])
+
+    sparse = dataclasses.replace(plan, is_sparse=True)
+    written = pq.read_table(tmp_path / from_canonical(write_unit(sparse, unit))["name"])
+
+    assert written.column_names == ["id", "split", "indices", "values"]
+    matrix = np.zeros((500, len(plan.transform.state.outputs)), np.float32)
+    for at, row in enumerate(written.to_pylist()):
+        matrix[at, row["indices"]] = row["values"]
+    for at, name in enumerate(plan.transform.state.outputs):
+        assert matrix[:, at].tobytes() == dense[name].to_numpy().tobytes()
+
+
+def test_too_many_columns_are_refused_with_the_way_out(tmp_path, monkeypatch):
+    monkeypatch.setattr(table_output, "MAX_COLUMNS", 3)
+    plan, unit = planned(tmp_path, TABLE)
+
+    with pytest.raises(ColumnError, match=r"got 4 features, wanted at most 3; .*--sparse"):
+        write_unit(plan, unit)
+    assert write_unit(dataclasses.replace(plan, is_sparse=True), unit)

@@ -27,6 +27,7 @@ import ray
 
 import mlops_ray
 from mlops_ray.config.model import SplitConfig
+from mlops_ray.data import ray_map
 from mlops_ray.data.schema import schema_of
 from mlops_ray.data.split import SPLITS, SplitRows, assign_split
 from mlops_ray.pipeline.stages import evaluate, refit, search
@@ -274,7 +275,7 @@ class Bench:
             assert [stages[name].engine for name in ("ingest", "features")] == [engine] * 2
             tasks = stages["ingest"].facts.get("tasks")
             units = stages["ingest"].facts["units"]
-            assert tasks == (min(units, 8) if engine == "ray_data" else None)
+            assert tasks == (len(ray_map._dealt(units, 2)) if engine == "ray_data" else None)
             self.ledger.append(
                 f"{run.result_id[7:19]} {engine:8} {units} units, {tasks or 'no'} Ray Data tasks, "
                 f"{run.spec.model.family} on {run.spec.data.inputs[0].format}, {run.state}"

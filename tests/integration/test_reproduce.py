@@ -294,8 +294,8 @@ def test_two_at_once_do_not_meet_and_what_a_signal_ends_leaves_nothing(place):
         assert "Traceback" not in err
         found = json.loads(out)
         assert (other.returncode, found["verdict"]) == (4, "DIFFERENT")
-        assert found["first_difference"]["stage"] == "features"
-        assert found["first_difference"]["output"] == "train"
+        assert found["first_difference"]["stage"] == "ingest"
+        assert found["first_difference"]["output"] == "ordered_fingerprint"
         assert list(temporary.iterdir()) == []
     finally:
         for process in (ended, other):

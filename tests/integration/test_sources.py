@@ -6,6 +6,7 @@ import gzip
 import json
 import sqlite3
 import warnings
+from decimal import Decimal
 
 import pyarrow as pa
 import pyarrow.csv
@@ -73,10 +74,23 @@ def _written(kind, folder, table):
     elif kind == "many":
         for at in range(0, table.num_rows, 2):
             pq.write_table(table.slice(at, 2), target / f"part-{at:04}.parquet")
+    elif kind == "carried":
+        pq.write_table(_with_carried(table), target / "rows.parquet")
     return kind
 
 
-@pytest.mark.parametrize("kind", ["csv", "jsonl", "hive", "many"])
+def _with_carried(table):
+    """Beside columns that are no features, and of types that no feature is made of."""
+    ids = table["id"].to_pylist()
+    return (
+        table.append_column("tags", pa.array([[str(n), None][: n % 3] for n in ids]))
+        .append_column("note", pa.array([bytes([n % 256]) for n in ids]))
+        .append_column("owner_of", pa.array([{"name": str(n), "flats": [n]} for n in ids]))
+        .append_column("big", pa.array([2**64 - 1 - n for n in ids], pa.uint64()))
+    )
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "hive", "many", "carried"])
 def test_another_kind_of_file_gives_the_same_result(place, table, kind):
     _, run = place(_written(kind, place.bench.folder, table))
 
@@ -168,6 +182,26 @@ def twenty(place, table):
     content[60] ^= 1
     bad.write_bytes(content)
     return bad
+
+
+def test_decimals_train_the_model_of_the_floats_that_their_digits_are(place, table):
+    cents = [round(100 * value) for value in table["area"].to_pylist()]
+    at = table.column_names.index("area")
+    columns = {
+        "cents": pa.array([Decimal(n).scaleb(-2) for n in cents]),
+        "floats": pa.array([n / 100 for n in cents]),
+    }
+    runs = {}
+    for kind, column in columns.items():
+        (place.bench.folder / kind).mkdir()
+        rows = table.set_column(at, "area", column)
+        pq.write_table(rows, place.bench.folder / kind / "rows.parquet")
+        runs[kind] = place(kind)[1].result
+
+    assert runs["cents"].data.columns["area"] == "decimal"
+    assert runs["cents"].model == runs["floats"].model
+    assert runs["cents"].metrics == runs["floats"].metrics
+    assert runs["cents"].data.fingerprint != runs["floats"].data.fingerprint
 
 
 @pytest.mark.parametrize("limit", [0, None])

@@ -33,8 +33,33 @@ def test_absurd_test_rows_change_only_what_is_measured_on_them(binary, bench, ta
     assert other.outputs("refit") == binary.outputs("refit")
     assert other.run.result.model.bundle == binary.run.result.model.bundle
     assert other.run.metrics != binary.run.metrics
+    answers = binary.run.profile("predictions")
+    assert answers.n_rows == len(test)
+    assert list(answers.columns) == ["label", "probability.no", "probability.yes"]
+    assert other.run.profile("predictions") != answers
     assert other.outputs("profile")["test"] != binary.outputs("profile")["test"]
     assert other.outputs("profile")["train"] == binary.outputs("profile")["train"]
+    assert other.run.profile("train") == binary.run.profile("train")
+    assert other.run.profile("train").associations["area"].auc is not None
+    assert other.run.result.search.trials == binary.run.result.search.trials
+
+
+def test_test_rows_copied_from_training_are_told_and_change_no_statistic(binary, bench, tables):
+    parts = tables.parts_of(binary.table, binary.config)
+    train, test = (np.flatnonzero(parts == part) for part in ("train", "test"))
+    table = binary.table
+    for column in table.column_names:
+        if column != "id":
+            copied = [table[column][int(row)].as_py() for row in train[:40]]
+            table = tables.changed(table, column, test[:40], copied)
+
+    other = bench.run(binary.config, table)
+
+    assert not binary.run.hints
+    (hint,) = other.run.hints
+    assert (hint.kind, hint.column, hint.evidence["n_rows"]) == ("rows_in_train", "test", 40)
+    assert other.outputs("profile")["train"] == binary.outputs("profile")["train"]
+    assert other.outputs("features") == binary.outputs("features")
 
 
 def test_one_changed_training_row_changes_everything_after_it(binary, bench, tables):

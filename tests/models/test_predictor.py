@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pytest
+import xgboost
 
 from mlops_ray.errors import ColumnError, ManifestError, ModelError, RecordError, UnstableModelError
 from mlops_ray.models.bundle import Bundle, load_bundle
@@ -123,3 +124,18 @@ def test_batch_prediction_does_not_depend_on_chunks(predictor, people):
     whole = predictor.predict_table(people.combine_chunks()).numbers.tobytes()
 
     assert predictor.predict_table(chunked).numbers.tobytes() == whole
+
+
+def test_a_sparse_matrix_is_refused_since_absent_is_not_zero_to_every_family(make_bundle, complete):
+    """XGBoost takes an absent entry for a missing value: the same numbers, another answer."""
+    predictor = Predictor(make_bundle("xgboost", "regression"))
+    transform = predictor._transform
+    dense, sparse = transform.from_table(complete), transform.csr_from_table(complete)
+    booster = xgboost.Booster(model_file=bytearray(predictor.bundle.model_files["model.ubj"]))
+
+    with pytest.raises(ModelError, match=r"dense matrices: got csr_array.*toarray\(\)"):
+        predictor.predict_matrix(sparse)
+
+    answers = [booster.predict(xgboost.DMatrix(X)) for X in (dense, sparse, sparse.toarray())]
+    assert answers[0].tobytes() == answers[2].tobytes()
+    assert answers[0].tobytes() != answers[1].tobytes()

@@ -1,8 +1,10 @@
 """A table by itself: profile, drafted contract and check, in process and without a cluster."""
 
+import datetime as dt
 import json
 import sqlite3
 import sys
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,7 @@ from ruamel.yaml import YAML
 
 from mlops_ray import Dataset
 from mlops_ray.data.profile import Profile
-from mlops_ray.errors import ConfigError, InvalidConfigError
+from mlops_ray.errors import ConfigError, InvalidConfigError, SourceError
 
 CENSUS = Path(__file__).parents[2] / "../shared/data/employment_ma"
 N = 400
@@ -207,8 +209,117 @@ def test_a_table_and_a_query_are_looked_at_like_files(tmp_path, monkeypatch):
     found = [
         Dataset(tmp_path / "p.yaml").profile(),
         Dataset(tmp_path / "p.yaml", data=table).profile(),
-        Dataset("unused", data=table.to_pandas()).profile(),
+        Dataset("unused", data=table.to_pandas()).profile("n"),
     ]
 
     assert found[0] == found[1] == found[2]
     assert (found[0].n_rows, found[0].columns["s"].n_null) == (3, 1)
+
+
+def carried(n=N):
+    """People with columns of types that no feature is made of."""
+    ids = range(n)
+    return (
+        people(n)
+        .append_column("tags", pa.array([None if at % 4 == 0 else [str(at)] for at in ids]))
+        .append_column("fee", pa.array([Decimal(at).scaleb(-2) for at in ids]))
+        .append_column("opens", pa.array([dt.time(at % 24) for at in ids]))
+        .append_column("token", pa.array([bytes([at % 256]) for at in ids]))
+    )
+
+
+def test_columns_of_any_type_are_profiled_fingerprinted_and_kept_to_a_contract(project):
+    pq.write_table(carried(), "people.parquet")
+    rules = {
+        "columns": {
+            "tags": {"type": "list", "nulls": 0},
+            "fee": {"type": "decimal", "range": {"min": 0, "max": 1}, "nulls": 0},
+            "opens": {"type": "time"},
+            "token": {"type": "binary", "nulls": 0},
+        },
+        "unique": [["token", "fee"]],
+        "checks": ["fee * 2 < 4"],
+    }
+    config = project(rules)
+
+    facts = Dataset(config).facts()
+    outcome = Dataset(config).check_contract()
+
+    columns = {column["name"]: column for column in facts.to_json()["columns"]}
+    assert columns["tags"] == {
+        "name": "tags", "kind": "presence", "dtype": "list<string>", "n_rows": N, "n_null": N // 4,
+    }  # fmt: skip
+    assert (columns["fee"]["dtype"], columns["fee"]["maximum"]) == ("decimal", 3.99)
+    assert Profile.from_json(facts.to_json()).to_json() == facts.profile.to_json()
+    found = {rule.rule: (rule.verdict, sum(rule.counts.values())) for rule in outcome.rules}
+    assert found.pop("columns.tags.nulls") == ("FAIL", N // 4)
+    assert found.pop("columns.fee.range") == ("FAIL", N - 101)
+    assert found.pop("checks.0") == ("FAIL", N - 200)
+    assert {verdict for verdict, _ in found.values()} == {"PASS"}
+
+
+def test_a_contract_drafted_from_any_types_is_kept_by_them(project):
+    pq.write_table(carried(), "people.parquet")
+    draft = YAML(typ="safe").load(Dataset(project()).learn_contract())
+    contract = draft["data"]["contract"]
+
+    assert contract["columns"]["tags"] == {"type": "list", "nulls": 0.5}
+    assert contract["columns"]["opens"]["type"] == "time"
+    assert Dataset(project(contract)).check_contract().verdict == "PASS"
+
+
+def test_both_fingerprints_of_a_table_tell_a_changed_cell_and_one_of_them_the_order(project):
+    config = project()
+    tables = [carried(), carried().take(list(range(N))[::-1])]
+    tags = carried()["tags"].to_pylist()
+    tags[7] = ["7", None]
+    at = carried().column_names.index("tags")
+    tables.append(carried().set_column(at, "tags", pa.array(tags)))
+    found = []
+    for table in tables:
+        pq.write_table(table, "people.parquet")
+        facts = Dataset(config).facts()
+        found.append((facts.fingerprint, facts.ordered_fingerprint))
+
+    assert found[0][0] == found[1][0] != found[2][0]
+    assert len({ordered for _, ordered in found}) == 3
+
+
+def test_personal_times_and_dates_have_no_values_either(project):
+    table = people().append_column("born", pa.array([dt.date(1990, 1, 1)] * N))
+    pq.write_table(table.drop_columns(["name"]).append_column("name", table["born"]), "p.parquet")
+
+    (column,) = (
+        column
+        for column in Dataset(project(source="p.parquet")).facts().to_json()["columns"]
+        if column["name"] == "name"
+    )
+
+    assert column == {"name": "name", "kind": "presence", "dtype": "date", "n_rows": N, "n_null": 0}
+
+
+def test_bad_files_are_left_out_where_that_is_declared_and_an_error_elsewhere(project):
+    Path("parts").mkdir()
+    for at in range(4):
+        rows = people().slice(at * 100, 100)
+        pq.write_table(rows, f"parts/{at}.parquet", write_page_checksum=True, compression="none")
+    content = bytearray(Path("parts/2.parquet").read_bytes())
+    city = pq.read_metadata("parts/2.parquet").row_group(0).column(2)
+    content[city.data_page_offset + 30] ^= 1
+    Path("parts/2.parquet").write_bytes(content)
+    config = project({"columns": {"age": {"type": "integer"}}}, source="parts")
+
+    with pytest.raises(SourceError, match=r"2\.parquet: cannot read"):
+        Dataset(config).facts()
+    declared = json.loads(Path(config).read_text())
+    declared["data"]["on_bad_file"] = "quarantine"
+    Path(config).write_text(json.dumps(declared))
+    dataset = Dataset(config)
+    facts = dataset.facts()
+    assert facts.profile.n_rows == 300
+    assert facts.to_json()["left_out"] == [
+        {"name": "2.parquet", "reason": "cannot read the Parquet file", "n_rows": 100}
+    ]
+    assert dataset.check_contract().verdict == "PASS"
+    assert dataset.left_out == []  # The rules do not look at the damaged column.
+    assert "300 rows" in dataset.learn_contract()

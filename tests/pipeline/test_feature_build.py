@@ -78,25 +78,36 @@ def test_stages_are_shared_and_what_is_computed_again_is_the_same(pipeline, tmp_
 
 @pytest.mark.ray
 @pytest.mark.usefixtures("ray_cluster")
-def test_rows_that_the_contract_sets_aside_are_not_written(pipeline, tmp_path):
-    contract = {"columns": {"id": {"range": {"min": 10, "on_violation": "quarantine"}}}}
-    data = {**CONFIG["data"], "contract": contract}
-    (tmp_path / "other.yaml").write_text(json.dumps({**CONFIG, "data": data}))
-    other = Pipeline(tmp_path / "other.yaml", store=pipeline.records.workspace.store_root)
-
-    pipeline.build_features(tmp_path / "all")
-    other.build_features(tmp_path / "out")
-
-    assert pq.read_table(tmp_path / "all").num_rows == 90
-
-    assert sorted(pq.read_table(tmp_path / "out").column("id").to_pylist()) == list(range(10, 90))
-
-
 def test_on_a_cluster_the_bytes_are_the_same(pipeline, tmp_path):
     here = pipeline.build_features(tmp_path / "here")
     there = pipeline.build_features(tmp_path / "there", in_process_below_bytes=0, no_cache=True)
 
     assert there.manifest == here.manifest
+
+
+@pytest.mark.usefixtures("pipeline")
+def test_rows_that_the_contract_sets_aside_are_not_written(tmp_path):
+    rule = {"columns": {"x": {"range": {"max": 6.0, "on_violation": "quarantine"}}}}
+    changed = {**CONFIG, "data": {**CONFIG["data"], "contract": rule}}
+    (tmp_path / "pipeline.yaml").write_text(json.dumps(changed))
+    table = Pipeline(tmp_path / "pipeline.yaml", store=tmp_path / "store").build_features(
+        tmp_path / "out"
+    )
+
+    rows = pq.read_table(tmp_path / "rows")
+    kept = rows.filter(pc.less_equal(rows["x"], 6.0))["id"].to_pylist()
+    written = [pq.read_table(tmp_path / "out" / file["name"]) for file in table.manifest["files"]]
+    assert pa.concat_tables(written)["id"].to_pylist() == kept
+    assert len(kept) < rows.num_rows
+
+
+def test_a_sparse_table_says_so_and_has_the_same_state(pipeline, tmp_path):
+    dense = pipeline.build_features(tmp_path / "dense")
+    sparse = pipeline.build_features(tmp_path / "sparse", sparse=True)
+
+    assert sparse.manifest["state"] == dense.manifest["state"]
+    assert (dense.manifest.get("layout"), sparse.manifest["layout"]) == (None, "sparse")
+    assert sparse.manifest["columns"] == ["id", "split", "indices", "values"]
 
 
 def test_a_folder_that_is_there_is_not_touched(pipeline, tmp_path):

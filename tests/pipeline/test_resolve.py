@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -37,9 +38,10 @@ def resolved(tmp_path):
     """Resolves the file above with one text replaced by another."""
     (tmp_path / "rows.csv").write_text("id,area,price,city\n1,2.5,3.5,Bern\n2,1.5,2.5,Genf\n")
 
-    def run(old="", new=""):
+    def run(old="", new="", without=""):
         assert old in TEXT
-        (tmp_path / "p.yaml").write_text(TEXT.replace(old, new) if old else TEXT)
+        text = TEXT.replace(without, "") if without else TEXT
+        (tmp_path / "p.yaml").write_text(text.replace(old, new) if old else text)
         loaded = load_config(tmp_path / "p.yaml")
         check_parameters(loaded)
         return resolve(loaded, tmp_path, ObjectStore(tmp_path / "store"))
@@ -161,3 +163,24 @@ def test_a_file_or_a_column_named_like_a_secret_is_refused(resolved, tmp_path):
     with pytest.raises(ConfigError, match=r"name of a column of the input.*Hugging Face") as caught:
         resolved()
     assert token not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("new", "place"),
+    [
+        ("key: [id, tags]", "data.key.1"),
+        ("key: [id]\n  order_by: [tags]", "data.order_by.0"),
+        ("key: [id]\n  time: tags", "data.time"),
+    ],
+)
+def test_a_list_is_carried_along_but_is_no_key_order_or_time(resolved, tmp_path, new, place):
+    table = pa.table({"id": [1, 2], "area": [2.5, 1.5], "price": [3.5, 2.5], "tags": [[1], []]})
+    pq.write_table(table, tmp_path / "rows.parquet")
+    data = "source: rows.parquet\n  task: regression\n  target: price\n  "
+    given = data.replace("parquet", "csv") + "key: [id]"
+    globbed = '  - {columns: ["*"], steps: [one_hot]}\n'
+
+    assert "tags" not in resolved(given, data + "key: [id]", without=globbed).schema
+    with pytest.raises(ColumnError, match="'tags' holds lists") as caught:
+        resolved(given, data + new, without=globbed)
+    assert (caught.value.where.key, caught.value.got) == (place, "list<integer>")

@@ -124,7 +124,8 @@ class Bins(NumberStep):
 
         def indicate(values: NDArray[np.float64]) -> NDArray[np.float64]:
             flags = run(values)[:, np.newaxis, :] == intervals
-            found: NDArray[np.float64] = flags.astype(np.float64).reshape(-1, values.shape[1])
+            shape = len(values) * intervals.size, values.shape[1]
+            found: NDArray[np.float64] = flags.astype(np.float64).reshape(shape)
             return found
 
         return indicate

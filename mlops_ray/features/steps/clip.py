@@ -46,6 +46,9 @@ class Clip(NumberStep):
         bare = given.get("bounds") if isinstance(given, dict) else None
         if isinstance(bare, list) and len(bare) == 2:
             return {"step": "clip", "low": bare[0], "high": bare[1]}
+        if bare is not None:
+            msg = "give [low, high], or options by name, as in {clip: {low: 0}}"
+            raise ValueError(msg)
         return given
 
     @model_validator(mode="after")

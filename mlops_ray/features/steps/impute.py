@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mlops_ray.data.counts import Value
+    from mlops_ray.data.schema import LogicalType
     from mlops_ray.features.statistics import Categories, Numbers, TargetSums
     from mlops_ray.features.steps.step import Code
 
@@ -72,6 +73,12 @@ class Impute(NumberStep, CategoryStep):
             return None if isinstance(self.value, str) else kind
         fits = self.strategy in {"mode", "constant"} and not self.indicator
         return kind if kind == "category" and fits else None
+
+    def unsuited(self, dtype: LogicalType) -> str:
+        """A number is no text and no boolean, and a category of integers is whole."""
+        if not isinstance(self.value, float) or (dtype == "integer" and self.value.is_integer()):
+            return ""
+        return f"the value {self.value:g} is no {dtype}"
 
     @property
     def needs_statistics(self) -> bool:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from itertools import count
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from mlops_ray.features.steps.step import CategoryStep, Fitted, Kind, Odd, Policies
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from mlops_ray.data.schema import LogicalType
     from mlops_ray.features.statistics import Categories, TargetSums
     from mlops_ray.features.steps.step import Code
 
 __all__ = ["Ordinal"]
+
+_TYPES: Final[dict[str, type]] = {"string": str, "integer": int, "boolean": bool}
 
 
 class Ordinal(CategoryStep):
@@ -40,6 +44,19 @@ class Ordinal(CategoryStep):
     unseen: float | Literal["error"] = -1.0
     null: float | Literal["error"] | None = None
 
+    @model_validator(mode="after")
+    def _each_once(self) -> Ordinal:
+        told = [(type(value), value) for value in self.order or ()]
+        if len(set(told)) < len(told):
+            msg = "a category of 'order' is named twice"
+            raise ValueError(msg)
+        return self
+
+    def unsuited(self, dtype: LogicalType) -> str:
+        """Categories of another type would never be met."""
+        odd = [v for v in self.order or () if type(v) is not _TYPES.get(dtype, str)]
+        return f"{odd[0]!r} of 'order' is no {dtype}" if odd else ""
+
     def fit_categories(self, found: Categories, target: TargetSums | None) -> Fitted:  # noqa: ARG002
         """The categories in their order."""
         if self.order is None and not found.counts:
@@ -51,9 +68,14 @@ class Ordinal(CategoryStep):
     @classmethod
     def encoder(cls, fitted: Fitted, fold: int | None) -> Callable[[Code], Any]:  # noqa: ARG003
         """The category's place."""
-        places = {value: [float(at)] for at, value in enumerate(fitted["categories"])}
+        places = dict(zip(fitted["categories"], count(), strict=False))
         null, unseen = (_answer(fitted[name]) for name in ("null", "unseen"))
-        return lambda value: null if value is None else places.get(value, unseen)
+
+        def encode(value: Code) -> list[float] | Odd:
+            at = places.get(value)
+            return [float(at)] if at is not None else null if value is None else unseen
+
+        return encode
 
 
 def _answer(declared: float | str | None) -> list[float] | Odd:

@@ -174,6 +174,10 @@ class CategoryStep(Step):
         """The step's own kind of result, of categories."""
         return self.result if kind == "category" else None
 
+    def unsuited(self, dtype: LogicalType) -> str:  # noqa: ARG002
+        """Why the options do not suit a column of a type; empty where they do."""
+        return ""
+
     def fit_categories(self, found: Categories, target: TargetSums | None) -> Fitted:
         """The fitted step."""
         raise NotImplementedError

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import ray
 
 from mlops_ray.manifest import MetricFacts, canonical_bytes
 from mlops_ray.models.bundle import Bundle, load_bundle
 from mlops_ray.models.metrics import score_all
+from mlops_ray.models.prediction_profile import prediction_profile
 from mlops_ray.models.predictor import Predictor
 from mlops_ray.pipeline.context import Finished
 from mlops_ray.pipeline.prepared import build_matrices, labels_of, matrix_of, state_of
@@ -33,7 +34,7 @@ def execute(context: Context) -> Finished:
     state, labels = state_of(context), labels_of(context)
     matrices, _, facts = build_matrices(context, state, labels, ("test",))
     test, threads = matrices["test"], spec.model.threads
-    scores = on_worker(_score, ray.put(test), bundle, spec.data.task, threads=threads)
+    scores, answered = on_worker(_score, ray.put(test), bundle, spec.data.task, threads=threads)
     metrics = [
         MetricFacts(name=name, value=value, split="test", n=test.n_rows)
         for name, value in sorted(scores.items())
@@ -43,7 +44,10 @@ def execute(context: Context) -> Finished:
         "schema": METRICS_SCHEMA,
         "metrics": [metric.model_dump(mode="json") for metric in metrics],
     }
-    outputs = {"metrics": context.put("metrics", canonical_bytes(content))}
+    outputs = {
+        "metrics": context.put("metrics", canonical_bytes(content)),
+        "predictions": context.put("profile predictions", canonical_bytes(answered)),
+    }
     return Finished(outputs, "ray_task", {**facts, "rows": test.n_rows})
 
 
@@ -62,7 +66,10 @@ def _of_chosen_trial(context: Context) -> list[MetricFacts]:
     ]
 
 
-def _score(test: Matrix, bundle: Bundle, task: Task) -> dict[str, float]:
-    outputs = Predictor(bundle).predict_matrix(test.X)
-    is_regression = task == "regression"
-    return score_all(task, test.y, outputs.numbers[:, 0] if is_regression else outputs.numbers)
+def _score(test: Matrix, bundle: Bundle, task: Task) -> tuple[dict[str, float], dict[str, Any]]:
+    """The metrics, and the profile of the answers as plain JSON."""
+    predictor = Predictor(bundle)
+    outputs = predictor.predict_matrix(test.X)
+    numbers = outputs.numbers[:, 0] if task == "regression" else outputs.numbers
+    answered = prediction_profile(outputs, predictor.signature.classes)
+    return score_all(task, test.y, numbers), answered.to_json()

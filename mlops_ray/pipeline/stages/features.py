@@ -5,13 +5,13 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from mlops_ray.config.feature_steps import StepDeclaration
 from mlops_ray.data.contract import class_labels
 from mlops_ray.data.scan import Scan
-from mlops_ray.features.declaration import read_step
+from mlops_ray.errors import DataError, Where
+from mlops_ray.features.feature_set import FeatureSet
 from mlops_ray.features.fit import fit_features
 from mlops_ray.features.matrix_file import matrix_to_bytes
-from mlops_ray.features.plan import FeatureSpec
+from mlops_ray.features.plan import specs_of
 from mlops_ray.features.refine import RefinePlan, refine, refine_unit
 from mlops_ray.manifest import canonical_bytes
 from mlops_ray.pipeline.context import Finished
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from mlops_ray.data.counts import Value
     from mlops_ray.features.state import FeatureState
     from mlops_ray.features.wanted import Answer, Wanted
-    from mlops_ray.manifest import FeatureDeclaration
     from mlops_ray.pipeline.context import Context
 
 __all__ = ["execute", "fit"]
@@ -76,23 +75,32 @@ def fit(context: Context) -> tuple[tuple[Value, ...], FeatureState, int]:
     """The classes, the fitted features, and how many passes over the rows they took."""
     found = context.value(context.output("ingest.scan"), Scan.from_bytes)
     labels = _labels(context, found)
+    chosen = context.spec.feature_set
+    if chosen is not None and chosen.used is not None:
+        return labels, _as_fitted(context, chosen.used), 1
     further = _FurtherPasses(context, labels)
-    state = fit_features(_declared(context), found.profiles["train"], further)
+    specs = specs_of(context.spec.features, context.schema)
+    state = fit_features(specs, found.profiles["train"], further)
     return labels, state, 1 + further.n
+
+
+def _as_fitted(context: Context, name: str) -> FeatureState:
+    """What a feature set has fitted, unless it has seen rows that this run must not learn from."""
+    feature_set = context.value(name, FeatureSet.from_bytes)
+    seen, here = feature_set.fitted_on, context.done["split"]["train"]
+    is_same_table = seen.fingerprint == context.output("ingest.fingerprint")
+    if is_same_table and seen.membership != here:
+        raise DataError(
+            "the feature set was fitted on other rows of this table than those that train here",
+            f"a set that has seen {seen.n_rows} rows, some of which test or validate this run",
+            "the split that the set was fitted with",
+            "use the seed, key and shares of the set's run, or declare its features anew",
+            Where(key="feature_set.use"),
+        )
+    return feature_set.state
 
 
 def _labels(context: Context, found: Scan) -> tuple[Value, ...]:
     if context.spec.data.task == "regression":
         return ()
     return tuple(class_labels(found, context.spec.data.target))
-
-
-def _declared(context: Context) -> list[FeatureSpec]:
-    return [_spec(context, declared) for declared in context.spec.features]
-
-
-def _spec(context: Context, declared: FeatureDeclaration) -> FeatureSpec:
-    columns = tuple(declared.columns)
-    dtypes = tuple(context.schema[column] for column in columns)
-    steps = tuple(read_step(StepDeclaration.model_validate(step)) for step in declared.steps)
-    return FeatureSpec(columns, dtypes, declared.kind, steps, declared.column)

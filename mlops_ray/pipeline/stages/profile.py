@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from mlops_ray.data.as_of import check_as_of
 from mlops_ray.data.contract import check_contract
 from mlops_ray.data.contract_outcome import ContractOutcome
+from mlops_ray.data.described import described, hints_of
+from mlops_ray.data.leakage import hints_to_bytes
 from mlops_ray.data.profile import Profile
 from mlops_ray.data.scan import Scan
 from mlops_ray.data.split import SPLITS
@@ -35,8 +37,11 @@ def execute(context: Context) -> Finished:
     columns = dict.fromkeys(column for feature in declared for column in feature.columns)
     check_contract(found, data, columns)
     outputs: dict[str, str] = {}
-    for name in SPLITS:
-        document = found.profiles[name].to_json()  # Shorter than the profile; later stages see it.
+    profiles = {name: described(found, context.supervision, name) for name in SPLITS}
+    for name, profile in profiles.items():
+        document = profile.to_json()  # Shorter than the profile; later stages see it.
         content = canonical_bytes(document)
         outputs[name] = context.put(f"profile {name}", content, value=Profile.from_json(document))
+    # Apart, since they know test rows: no later stage reads them.
+    outputs["hints"] = context.put("hints", hints_to_bytes(hints_of(found, profiles["train"])))
     return Finished(outputs, "driver", {})
