@@ -57,8 +57,7 @@ class Numbers:
     def of(cls, profile: ColumnProfile, name: str = "") -> Self:
         """Statistics of a number or boolean column."""
         if isinstance(profile, CategoryProfile):  # Booleans.
-            counted = {float(value): n for value, n in profile.counts.counts.items()}
-            return cls.of_counts(counted, profile.n_null, name)
+            return cls.of_counts(_as_floats(profile.counts.counts), profile.n_null, name)
         if not isinstance(profile, NumberProfile):
             raise TypeError(f"no numbers: {type(profile).__name__}")
         exact, filled = profile.counts, profile.histogram
@@ -70,7 +69,7 @@ class Numbers:
             profile.minimum,
             profile.maximum,
             dict(zip(filled.buckets.tolist(), filled.counts.tolist(), strict=True)),
-            {float(v): n for v, n in exact.counts.items()} if exact.is_complete else None,
+            _as_floats(exact.counts) if exact.is_complete else None,
         )
 
     @classmethod
@@ -186,6 +185,14 @@ def _added(one: Mapping[_Key, int], other: Mapping[_Key, int]) -> dict[_Key, int
     for key, count in other.items():
         merged[key] = merged.get(key, 0) + count
     return dict(sorted(merged.items()))
+
+
+def _as_floats(counts: Mapping[Value, int]) -> dict[float, int]:
+    """Rows of each value as a float64; several integers beyond 2^53 may become one."""
+    merged: dict[float, int] = {}
+    for value, count in counts.items():
+        merged[float(value)] = merged.get(float(value), 0) + count
+    return merged
 
 
 def _at(counts: Mapping[float, int], rank: int) -> float:

@@ -122,6 +122,20 @@ def test_counted_integers_know_their_quantiles_without_a_pass(bench, with_key):
     assert (bench.passes, bench.planned) == (0, 1)
 
 
+def test_integers_that_are_one_float_are_counted_together(bench, with_key):
+    values = [2**54 + at for at in (-1, 0, 1, 100, 100)] * 20 + [None] * 7
+    table = one(with_key, values, pa.int64())
+    present = np.array(values[:-7], dtype=np.float64)
+
+    median, mode = (
+        bench.fit([{"columns": ["x"], "steps": [{"impute": strategy}]}], table)
+        for strategy in ("median", "mode")
+    )
+
+    assert median.features[0].steps[0].fitted[0]["fill"] == np.median(present)
+    assert mode.features[0].steps[0].fitted[0]["fill"] == stats.mode(present).mode
+
+
 def test_the_commonest_value_is_scikit_learns(transformed):
     values = np.random.default_rng(4).integers(0, 9, N_ROWS).astype(object)
     values[::5] = None
