@@ -17,6 +17,8 @@ from mlops_ray.features.program import Blocks
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence, Set
 
+    from numpy.typing import NDArray
+
     from mlops_ray.data.schema import LogicalType, Schema
     from mlops_ray.features.program import Program
 
@@ -130,17 +132,28 @@ class RecordDecoder:
                 has_null = self._check_row(at, row, types)
             any_null |= has_null
         codes = [self._codes(at, row) for at, row in enumerate(rows)]
+        numbers = self._numbers(rows)
         if len(rows) == 1:
-            numbers = np.array(rows[0][:n], dtype=np.float64)[:, np.newaxis]
             block = np.array(codes[0], dtype=np.int32)[:, np.newaxis]
         else:
-            stacked = np.array([row[:n] for row in rows], dtype=np.float64).reshape(len(rows), n)
-            numbers = np.ascontiguousarray(stacked.T)
             block = np.array(codes, dtype=np.int32).reshape(len(rows), self._n_coders).T
         numbers += 0.0  # -0.0 + 0.0 is 0.0; all else stays.
         if self._code_order is not None:
             block = block[self._code_order]
         return Blocks(numbers, block, any_null)
+
+    def _numbers(self, rows: list[tuple[Any, ...]]) -> NDArray[np.float64]:
+        n = self._n_numbers
+        try:
+            if len(rows) == 1:
+                return np.array(rows[0][:n], dtype=np.float64)[:, np.newaxis]
+            stacked = np.array([row[:n] for row in rows], dtype=np.float64)
+        except OverflowError:
+            # Integers beyond float64 that add up to less pass for finite.
+            for at, row in enumerate(rows):
+                self._check_row(at, row, tuple(map(type, row)))
+            raise
+        return np.ascontiguousarray(stacked.reshape(len(rows), n).T)
 
     def _codes(self, at: int, row: tuple[Any, ...]) -> list[int]:
         codes = [code(row[position]) for position, code in self._lookups]

@@ -1,7 +1,7 @@
 import pytest
 
 from mlops_ray.errors import RecordError
-from mlops_ray.features import CompiledTransform
+from mlops_ray.features import CompiledTransform, FeatureState, number_feature
 
 GOOD = {"f": 0.5, "s": "a", "i": 1, "n": 3, "b": True, "t": None}
 
@@ -28,6 +28,20 @@ def test_a_value_of_another_type_names_record_and_field(state, field, value, mes
 
     assert caught.value.where.key == field
     assert "record 1" in caught.value.what
+
+
+@pytest.mark.parametrize("n_others", [0, 1])
+def test_integers_beyond_float64_that_cancel_are_refused_after_plain_ones(n_others):
+    state = FeatureState(
+        tuple(number_feature(name, "float", fill=None, offset=0.0, scale=1.0) for name in "ab")
+    )
+    transform, plain = CompiledTransform(state), {"a": 1, "b": 2}
+    transform.from_records([plain])  # The types are known from now on.
+
+    with pytest.raises(RecordError, match="beyond the range of float64") as caught:
+        transform.from_records([plain] * n_others + [{"a": 10**400, "b": -(10**400)}])
+
+    assert caught.value.where.key == "a"
 
 
 def test_whole_floats_pass_as_integers(state):
