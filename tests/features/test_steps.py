@@ -1,5 +1,6 @@
 """Every step against scikit-learn, scipy or pandas on the same rows."""
 
+import json
 import math
 
 import numpy as np
@@ -269,6 +270,14 @@ def test_hashing_is_scikit_learns(transformed, signed):
     got = transformed(values, {"hashing": {"n_buckets": 17, "signed": signed}})
 
     assert (got == oracle.transform(texts).toarray()).all()
+
+
+def test_half_of_a_surrogate_pair_is_hashed_like_any_other_text(bench, with_key):
+    state = bench.fit([{"columns": ["x"], "steps": [{"hashing": 8}]}], with_key(x=["a", "b"]))
+
+    found = CompiledTransform(state).from_records([{"x": json.loads('"\\ud800"')}])
+
+    assert np.abs(found).sum() == 1
 
 
 def test_filled_and_grouped_categories_are_hashed_as_what_they_have_become(transformed):

@@ -76,7 +76,8 @@ class Hashing(CategoryStep):
 
 @lru_cache(maxsize=65_536)
 def _bucket(text: str, n_buckets: int, *, signed: bool) -> tuple[int, float]:
-    found = murmur3_32(text.encode())
+    # JSON can hold half of a surrogate pair, which is hashed like any other text.
+    found = murmur3_32(text.encode(errors="surrogatepass"))
     found -= (found >> 31) << 32  # As a signed number.
     return abs(found) % n_buckets, -1.0 if signed and found < 0 else 1.0
 
