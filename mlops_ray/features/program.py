@@ -255,7 +255,8 @@ def _check_defined(
 ) -> None:
     bad = np.isnan(result)
     missing = np.isnan(values)
-    bad &= ~(missing if missing.shape == bad.shape else missing.any(axis=0))
+    # A step of several columns may give nothing for any of them where one is missing.
+    bad &= ~(missing if len(columns) == len(values) else missing.any(axis=0))
     if bad.any():
         row, at = (int(index) for index in np.argwhere(bad.T)[0])
         raise Refusal(_UNDEFINED, row, ", ".join(columns[min(at, len(columns) - 1)]))

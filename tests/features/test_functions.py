@@ -2,6 +2,7 @@
 
 import sys
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -21,6 +22,10 @@ def ratio(values):
 @feature_function(version=1)
 def short(values):
     return values[:, :1]
+
+@feature_function(version=1)
+def both(values):
+    return values[[0, 0]] + values[[1, 1]] * [[1.0], [-1.0]]
 
 def plain(values):
     return values
@@ -53,6 +58,17 @@ def test_a_function_makes_features_that_go_through_further_steps(bench, with_key
     for transform in map(CompiledTransform, (state, read)):
         assert transform.from_table(table).tolist() == [[0.25], [1.0], [0.625]]
         assert transform.from_records([{"a": 1.0, "b": 3.0}]).tolist() == [[0.25]]
+
+
+@pytest.mark.usefixtures("project")
+def test_a_function_of_as_many_outputs_as_inputs_may_answer_nothing_to_a_null(bench, with_key):
+    name = {"name": "own_features:both", "version": 1, "outputs": ["sum", "difference"]}
+    state = bench.fit([{"columns": ["a", "b"], "steps": [{"function": name}]}], with_key(**TABLE))
+    transform = CompiledTransform(state)
+
+    found = transform.from_table(pa.table(TABLE))
+
+    np.testing.assert_array_equal(found, [[4.0, -2.0], [3.0, 1.0], [np.nan, np.nan]])
 
 
 @pytest.mark.usefixtures("project")
