@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Hashable, Sequence
 
     from numpy.typing import NDArray
 
@@ -32,13 +32,18 @@ def scheduled(graph: Graph) -> list[list[Node]]:
     ready = {ref for _, ref in graph.numbers.values()} | {table.ref for table in graph.tables}
     waiting, groups = list(graph.nodes), []
     while waiting:
-        able = [node for node in waiting if ready.issuperset(node.inputs)]
-        unable = {node.key for node in waiting if not ready.issuperset(node.inputs)}
-        key = next((node.key for node in able if node.key not in unable), able[0].key)
-        group = [node for node in able if node.key == key]
-        waiting = [node for node in waiting if node not in group]
-        ready.update(ref for node in group for ref in node.outputs)
-        groups.append(group)
+        able: dict[Hashable, list[Node]] = {}
+        unable: dict[Hashable, list[Node]] = {}
+        for node in waiting:
+            nodes = able if ready.issuperset(node.inputs) else unable
+            nodes.setdefault(node.key, []).append(node)
+        # Every key of which no step waits: a round for each would cost the square of the steps.
+        keys = [key for key in able if key not in unable] or [next(iter(able))]
+        found = [able[key] for key in keys]
+        taken = {id(node) for group in found for node in group}
+        waiting = [node for node in waiting if id(node) not in taken]
+        ready.update(ref for group in found for node in group for ref in node.outputs)
+        groups += found
     return groups
 
 

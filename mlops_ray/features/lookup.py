@@ -80,6 +80,7 @@ def lookup(
     Returns:
         How to look up, None where there are no tables, and all entries.
     """
+    place = {coder: at for at, coder in enumerate(coders)}
     entries: list[Any] = []
     refused: list[int] = []
     starts, sizes, n_ways = [], [], []
@@ -96,7 +97,7 @@ def lookup(
     marks = np.zeros(len(entries), dtype=np.bool_)
     marks[refused] = True
     found = Lookup(
-        rows=np.array([coders.index(coder) for coder, _, _ in tables], dtype=np.intp),
+        rows=np.array([place[coder] for coder, _, _ in tables], dtype=np.intp),
         starts=np.array(starts, dtype=np.int64)[:, np.newaxis],
         sizes=np.array(sizes, dtype=np.int64)[:, np.newaxis],
         n_ways=np.array(n_ways, dtype=np.int64)[:, np.newaxis],
