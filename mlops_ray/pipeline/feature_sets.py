@@ -31,6 +31,7 @@ from mlops_ray.runtime.recorded_code import RecordedCode, own_files
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
+    from mlops_ray.features.compiled import CompiledTransform
     from mlops_ray.manifest import Spec
     from mlops_ray.pipeline.run import Run
     from mlops_ray.registry import FeatureSets, FeatureSetVersion
@@ -89,16 +90,24 @@ class FoundFeatureSet:
     workspace: Workspace
     run: Run | None
 
+    @property
+    def transform(self) -> CompiledTransform:
+        """Rows to features; functions of the project are those of the run.
+
+        Raises:
+            ModelError: A function of the project cannot be imported.
+        """
+        with self._functions():
+            return self.feature_set.transform
+
     def test(self) -> FeatureSetTest:
-        """Run the examples; functions of the project are those of the run.
+        """Run the examples.
 
         Raises:
             ModelError: A function of the project cannot be imported.
         """
         feature_set = self.feature_set
-        with self._functions():
-            transform = feature_set.transform
-        found = differences(transform, feature_set.examples, feature_set.golden)
+        found = differences(self.transform, feature_set.examples, feature_set.golden)
         n_examples, n_golden = len(feature_set.examples), len(feature_set.golden.records)
         return FeatureSetTest(feature_set.digest, n_examples, n_golden, found)
 

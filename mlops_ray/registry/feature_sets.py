@@ -71,10 +71,13 @@ class FeatureSets:
             actor: Who registers.
 
         Raises:
-            ConfigError: `name` breaks its pattern, or nobody registers.
+            ConfigError: `name` breaks its pattern or is ``latest``, or nobody registers.
             BusyError: Another process holds the registry for too long.
         """
         check_set_name(name)
+        if name == _NEWEST:
+            what, hint = f"{_NEWEST!r} is the newest run, not the name of a set", "take another name"
+            raise ConfigError(what, hint=hint)
         if not actor:
             raise ConfigError("a registration needs an actor")
         with self._database.write() as connection:

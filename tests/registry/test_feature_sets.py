@@ -51,6 +51,13 @@ def test_what_is_not_there_is_told_with_what_is(registry, reference, kind, messa
         registry.feature_sets.resolve(reference)
 
 
+def test_no_set_takes_the_name_of_the_newest_run(registry):
+    with pytest.raises(ConfigError, match="'latest' is the newest run.*; take another name"):
+        put(registry, "latest", D[0])
+
+    assert registry.feature_sets.versions() == []
+
+
 def test_without_a_registry_there_are_none_and_none_is_made(registry, tmp_path):
     assert registry.feature_sets.versions() == []
     with pytest.raises(NotFoundError, match="got feature sets none"):
