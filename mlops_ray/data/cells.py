@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from mlops_ray.data.arrays import fixed_values, one_array, to_dictionary, to_numbers, validity
+from mlops_ray.data.arrow_words import arrow_words
 from mlops_ray.data.carried_words import carried_words
 from mlops_ray.data.mixing import NAN_WORD, NULL_WORD
 from mlops_ray.data.schema import ARROW_TYPES
@@ -134,8 +135,7 @@ def _carried(column: pa.Array, dtype: LogicalType, name: str) -> CarriedCells:
     try:
         words = carried_words(column)
     except pa.ArrowException as error:
-        first_line = (str(error).splitlines() or [type(error).__name__])[0]
         what = f"a value of column {name!r} cannot be read"
-        raise ColumnError(what, first_line, dtype, where=Where(key=name)) from error
+        raise ColumnError(what, arrow_words(error), dtype, where=Where(key=name)) from error
     is_decimal = pa.types.is_decimal(column.type)
     return CarriedCells(words, nulls, FixedCells(to_numbers(column), nulls) if is_decimal else None)

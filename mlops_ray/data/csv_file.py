@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 from pyarrow import csv
 
+from mlops_ray.data.arrow_words import arrow_words
 from mlops_ray.data.text_cut import read_rows, text_stream
 from mlops_ray.data.type_names import storage_type
 from mlops_ray.errors import ColumnError, MlopsRayError, SourceError, Where
@@ -27,7 +28,7 @@ __all__ = ["NULL_WORDS", "read_csv", "read_header"]
 
 NULL_WORDS: Final = ("", "NA", "N/A", "NaN", "nan", "null", "NULL")
 _INFERENCE_BYTES: Final = 16 * 2**20  # Types are told from the file's first block.
-_COLUMN_NUMBER: Final = re.compile(r"In CSV column #(\d+): (?:Row #\d+: )?(.*)", re.DOTALL)
+_COLUMN_NUMBER: Final = re.compile(r"In CSV column #(\d+): ")
 
 
 def read_header(path: Place, name: str) -> pa.Schema:
@@ -77,7 +78,8 @@ def read_csv(
             convert_options=_conversion(types, columns),
         )
     except pa.ArrowInvalid as error:
-        raise _misfit(path, name, schema, error) from error
+        # Of a later piece Arrow counts the rows from where that begins.
+        raise _misfit(path, name, schema, error, is_whole=not (span and span[0])) from error
     except (OSError, pa.ArrowException) as error:
         raise _unreadable(path, name, error) from error
 
@@ -103,30 +105,32 @@ def _zoned(header: pa.Schema) -> dict[str, pa.DataType]:
     }
 
 
-def _misfit(path: Place, name: str, schema: Schema, error: Exception) -> Exception:
-    found = _COLUMN_NUMBER.search(str(error))
+def _misfit(
+    path: Place, name: str, schema: Schema, error: Exception, *, is_whole: bool
+) -> Exception:
+    found = _COLUMN_NUMBER.match(str(error))
     if found is None or _undecodable_line(path):
-        return _unreadable(path, name, error)
+        return _unreadable(path, name, error, is_whole=is_whole)
     column = read_header(path, name).names[int(found[1])]
     return ColumnError(
         "a cell does not fit its column's type",
-        found[2].rpartition(": ")[2],
+        arrow_words(error, is_whole=is_whole).removeprefix(found[0]),
         f"{schema[column]}, as in the first file's first rows",
         f"correct the cell, or declare 'data.columns.{column}.cast'",
         Where(file=name, key=column),
     )
 
 
-def _unreadable(path: Place, name: str, error: Exception) -> Exception:
+def _unreadable(path: Place, name: str, error: Exception, *, is_whole: bool = True) -> Exception:
     if isinstance(error, MlopsRayError):  # Such as a bucket that does not answer.
         return error
     line = _undecodable_line(path)
     if line:
         hint = "write the file again as UTF-8"
         return SourceError("the CSV file is not UTF-8 text", hint=hint, where=Where(name, line))
-    first_line = (str(error).splitlines() or [type(error).__name__])[0]
+    got = arrow_words(error, is_whole=is_whole)
     hint = "wanted is UTF-8 text, a header line and commas"
-    return SourceError("cannot read the CSV file", first_line, "", hint, Where(file=name))
+    return SourceError("cannot read the CSV file", got, "", hint, Where(file=name))
 
 
 def _undecodable_line(path: Place) -> int:

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import json
 
+from mlops_ray.data.arrow_words import arrow_words
 from mlops_ray.data.schema import logical_type
 from mlops_ray.data.text_cut import read_rows, text_stream
 from mlops_ray.data.type_names import storage_type
@@ -180,7 +181,7 @@ def _whole_lines(data: bytes, name: str) -> bytes:
 def _misfit(name: str, column: str, schema: Schema, error: Exception) -> ColumnError:
     return ColumnError(
         "a value does not fit its column's type",
-        str(error).splitlines()[0],
+        arrow_words(error),
         f"{schema[column]}, as in the first file's first rows",
         f"write the column with one type, or declare 'data.columns.{column}.cast'",
         Where(file=name, key=column),
@@ -193,7 +194,7 @@ def _unreadable(name: str, error: Exception) -> Exception:
     where = Where(file=name)
     if isinstance(error, UnicodeDecodeError) or "UTF8" in str(error):
         return SourceError("the JSON lines are not UTF-8 text", hint="write UTF-8", where=where)
-    first_line = (str(error).splitlines() or [type(error).__name__])[0]
+    first_line = arrow_words(error)
     column = _COLUMN.search(first_line)
     hint = "wanted is one JSON object a line, with one type a member"
     where = Where(file=name, key=column[1] if column else "")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mlops_ray.data.arrow_words import arrow_words
 from mlops_ray.data.extension_guard import check_footer
 from mlops_ray.data.place import open_place
 from mlops_ray.errors import MlopsRayError, SourceError, Where
@@ -122,6 +123,6 @@ def _opened(path: Place, name: str) -> pa.NativeFile:
 def _unreadable(name: str, error: Exception) -> Exception:
     if isinstance(error, MlopsRayError):  # Such as a bucket that does not answer.
         return error
-    first_line = (str(error).splitlines() or [type(error).__name__])[0]
+    first_line = arrow_words(error)
     hint = "check that it was written completely"
     return SourceError("cannot read the Parquet file", first_line, "", hint, Where(file=name))

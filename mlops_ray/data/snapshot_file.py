@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mlops_ray.data.arrow_words import arrow_words
 from mlops_ray.data.extension_guard import check_schema
 from mlops_ray.data.type_names import plain_type
 from mlops_ray.errors import SourceError, Where
@@ -54,8 +55,7 @@ def write_snapshot(rows: Rows, sink: IO[bytes]) -> pa.Schema:
     except (pa.ArrowException, OverflowError) as error:
         if isinstance(error, OSError):
             raise
-        first_line = (str(error).splitlines() or [type(error).__name__])[0]
-        raise SourceError("the rows cannot be written as Parquet", first_line) from error
+        raise SourceError("the rows cannot be written as Parquet", arrow_words(error)) from error
     return schema
 
 

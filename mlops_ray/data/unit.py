@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import pyarrow as pa
 
+from mlops_ray.data.arrow_words import arrow_words
 from mlops_ray.data.cast import LossyCastError, cast_exactly
 from mlops_ray.data.csv_file import read_csv, read_header
 from mlops_ray.data.jsonl_file import read_jsonl, read_members
@@ -282,10 +283,9 @@ def _canonical(column: pa.ChunkedArray, schema: Schema, name: str, unit: Unit) -
             return _dictionary(column)
         return _joined(column.cast(wanted))
     except pa.ArrowException as error:
-        first_line = (str(error).splitlines() or [type(error).__name__])[0]
         raise ColumnError(
             "a value does not fit its column's type",
-            first_line,
+            arrow_words(error),
             f"{schema[name]} ({wanted or schema[name]})",
             f"write the column with a type that holds its values, or declare "
             f"'data.columns.{name}.cast'",
