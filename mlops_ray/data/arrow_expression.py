@@ -13,7 +13,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlops_ray.data.arrays import to_numbers
-from mlops_ray.data.arrow_words import arrow_words
 from mlops_ray.data.type_names import storage_type
 from mlops_ray.errors import ColumnError
 
@@ -45,9 +44,8 @@ def is_false(expression: Expression, table: pa.Table) -> NDArray[np.bool_]:
     try:
         value = _evaluate(expression, table)
     except (pa.ArrowException, TypeError) as error:
-        raise ColumnError(
-            f"the expression {expression.text!r} does not fit", arrow_words(error)
-        ) from error
+        first_line = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ColumnError(f"the expression {expression.text!r} does not fit", first_line) from error
     if not pa.types.is_boolean(value.type):
         got = f"a value of type {value.type}"
         raise ColumnError(f"the expression {expression.text!r} is no rule", got, "true or false")

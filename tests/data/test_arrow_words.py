@@ -8,7 +8,7 @@ from pyarrow import csv, json
 
 from mlops_ray.data.arrow_words import arrow_words
 
-SECRET = "O'Neil: it's 'me'\n4711"
+TEXT = "O'Neil: it's 'me'\n4711"
 
 
 def read_csv(text, dtype):
@@ -28,8 +28,8 @@ def read_json(text, dtype):
 TYPES = [pa.int64(), pa.float64(), pa.bool_(), pa.date32(), pa.timestamp("us"), pa.decimal128(9, 2)]
 UTC = pa.timestamp("us", "UTC")
 FAILURES = [
-    *((read_csv, f'a\n"{SECRET}"\n', dtype) for dtype in [*TYPES, UTC]),
-    *((pa.Array.cast, pa.array([SECRET]), dtype) for dtype in [*TYPES, UTC]),
+    *((read_csv, f'a\n"{TEXT}"\n', dtype) for dtype in [*TYPES, UTC]),
+    *((pa.Array.cast, pa.array([TEXT]), dtype) for dtype in [*TYPES, UTC]),
     (read_csv, 'a,b\n1,2\n4711,O,"it\'s"\n', pa.int64()),
     (read_json, '{"a": 4711.5}\n', pa.int64()),
     (read_json, '{"a": "4711-13-01"}\n', UTC),

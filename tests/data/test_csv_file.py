@@ -33,8 +33,9 @@ def test_a_cell_that_does_not_fit_names_file_column_and_type(write_csv):
     first = write_csv("a.csv", "k,n\nu,1\n")
     second = write_csv("b.csv", "n,k\n1,u\nmany,v\n")
 
-    with pytest.raises(ColumnError, match=r"b\.csv: n: .*many.*integer"):
+    with pytest.raises(ColumnError, match=r"b\.csv: n: .*Row #3.*invalid.*integer") as caught:
         read(first, second)
+    assert "many" not in str(caught.value)
 
 
 def test_files_with_other_columns_and_empty_files_are_refused(write_csv):
