@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
@@ -97,8 +98,9 @@ def read_row_group(
 
 
 def _check_present(file: pq.ParquetFile, columns: Sequence[str]) -> None:
+    there = Counter(file.schema_arrow.names)  # Asked for once: Arrow makes it anew each time.
     for column in columns:
-        if file.schema_arrow.get_field_index(column) < 0:
+        if there[column] != 1:
             raise KeyError(column)
 
 

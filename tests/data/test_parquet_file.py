@@ -78,3 +78,17 @@ def test_counts_of_rows_that_disagree_are_a_damaged_footer(tmp_path):
 
     assert rows == {300}
     assert "the Parquet file's counts of rows disagree" in messages
+
+
+def test_the_schema_is_made_once_however_many_columns_are_read(tmp_path, monkeypatch):
+    path, asked = tmp_path / "wide.parquet", []
+    names = [f"c{at}" for at in range(30)]
+    pq.write_table(pa.table({name: [1] for name in names}), path)
+    made = pq.ParquetFile.schema_arrow.fget
+    monkeypatch.setattr(
+        pq.ParquetFile, "schema_arrow", property(lambda file: asked.append(1) or made(file))
+    )
+
+    assert read_row_group(path, "t", 0, names).column_names == names
+
+    assert len(asked) == 1
