@@ -76,8 +76,8 @@ class FeatureSets:
         """
         check_set_name(name)
         if name == _NEWEST:
-            what, hint = f"{_NEWEST!r} is the newest run, not the name of a set", "take another name"
-            raise ConfigError(what, hint=hint)
+            what = f"{_NEWEST!r} is the newest run, not the name of a set"
+            raise ConfigError(what, hint="take another name")
         if not actor:
             raise ConfigError("a registration needs an actor")
         with self._database.write() as connection:

@@ -13,7 +13,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +30,8 @@ from mlops_ray.config.model import SplitConfig
 from mlops_ray.data import ray_map
 from mlops_ray.data.schema import schema_of
 from mlops_ray.data.split import SPLITS, SplitRows, assign_split
+from mlops_ray.data.unit_map import map_in_process
+from mlops_ray.pipeline import context
 from mlops_ray.pipeline.stages import evaluate, refit, search
 from mlops_ray.pipeline.worker import _pinned
 from mlops_ray.runtime.seeds import derive
@@ -280,6 +282,27 @@ class Bench:
                 f"{run.result_id[7:19]} {engine:8} {units} units, {tasks or 'no'} Ray Data tasks, "
                 f"{run.spec.model.family} on {run.spec.data.inputs[0].format}, {run.state}"
             )
+
+
+@pytest.fixture
+def disorder() -> Callable[[], Any]:
+    """A context in which answers come back as if the last unit ended first."""
+    return _disorder
+
+
+@contextmanager
+def _disorder() -> Iterator[None]:
+    collected = ray_map._collected
+
+    def in_process(fn: Any, units: Any, combine: Any = None) -> list[bytes]:
+        return map_in_process(fn, units, combine)[::-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(context, "map_in_process", in_process)
+        patch.setattr(ray_map, "_collected", lambda dataset: collected(dataset)[::-1])
+        # A task a unit, so that both ways of working have one and the same disorder.
+        patch.setattr(ray_map, "_dealt", lambda n, _: [range(at, at + 1) for at in range(n)])
+        yield
 
 
 def _fits_here() -> Any:

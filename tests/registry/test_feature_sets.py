@@ -52,7 +52,7 @@ def test_what_is_not_there_is_told_with_what_is(registry, reference, kind, messa
 
 
 def test_no_set_takes_the_name_of_the_newest_run(registry):
-    with pytest.raises(ConfigError, match="'latest' is the newest run.*; take another name"):
+    with pytest.raises(ConfigError, match=r"'latest' is the newest run.*; take another name"):
         put(registry, "latest", D[0])
 
     assert registry.feature_sets.versions() == []
