@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 
 from mlops_ray.errors import ColumnError, ModelError
+from mlops_ray.runtime.loaded_source import note_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -47,6 +49,7 @@ def feature_function(version: int) -> Callable[[F], F]:
     """
 
     def mark(function: F) -> F:
+        note_source(sys.modules.get(function.__module__))
         function.feature_version = version  # type: ignore[attr-defined]
         return function
 

@@ -9,13 +9,16 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from types import CodeType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Final
 
 import psutil
 
+from mlops_ray.runtime.loaded_parts import differing_part
+from mlops_ray.runtime.loaded_source import noted_digest, source_digest
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
+    from types import ModuleType
 
 __all__ = ["edited_since_loaded"]
 
@@ -25,9 +28,9 @@ _PYC_HEADER: Final = 16
 def edited_since_loaded(files: Mapping[Path, bytes], started_at: float | None = None) -> list[Path]:
     """Files of modules in this process that hold other code now than was loaded, sorted.
 
-    A file that is older than the process is what was loaded. Of a younger one the loaded functions
-    and the note that Python leaves in its cache are compared with it; where neither tells, it is
-    taken for unchanged, such as a module that was written and then imported.
+    A file that is older than the process is what was loaded. Of a younger one the digest that was
+    noted decides; without one the loaded parts and the note that Python leaves in its cache are
+    compared with it, and where neither tells, it is taken for unchanged.
 
     Args:
         files: Captured content by absolute path.
@@ -50,14 +53,10 @@ def _touched_at(path: Path) -> float:
 
 
 def _is_other(module: ModuleType, path: Path, data: bytes) -> bool:
-    try:
-        code = compile(data, str(path), "exec", dont_inherit=True)
-    except (SyntaxError, ValueError):
-        return True  # What was loaded could be compiled.
-    now = [(part.co_name, _content(part)) for part in code.co_consts if isinstance(part, CodeType)]
-    return _is_cache_of_another(module, path) or any(
-        (loaded.co_name, _content(loaded)) not in now for loaded in _loaded_functions(module)
-    )
+    noted = noted_digest(module)
+    if noted is not None:
+        return noted != source_digest(data)
+    return _is_cache_of_another(module, path) or bool(differing_part(module, data))
 
 
 def _is_cache_of_another(module: ModuleType, path: Path) -> bool:
@@ -72,20 +71,3 @@ def _is_cache_of_another(module: ModuleType, path: Path) -> bool:
     facts = path.stat()
     time, size = (int.from_bytes(header[i : i + 4], "little") for i in (8, 12))
     return (time, size) != (int(facts.st_mtime) & 0xFFFFFFFF, facts.st_size & 0xFFFFFFFF)
-
-
-def _loaded_functions(module: ModuleType) -> Iterator[CodeType]:
-    """Code of the module's own functions; what a decorator has put in their place is none."""
-    for name, value in list(vars(module).items()):
-        code = value.__code__ if isinstance(value, FunctionType) else None
-        if code is not None and (code.co_filename, code.co_name) == (module.__file__, name):
-            yield code
-
-
-def _content(code: CodeType) -> tuple[object, ...]:
-    """What a function does, without where it stands."""
-    constants = tuple(
-        _content(item) if isinstance(item, CodeType) else (type(item), item)
-        for item in code.co_consts
-    )
-    return code.co_code, code.co_names, code.co_varnames, constants

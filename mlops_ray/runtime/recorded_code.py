@@ -11,18 +11,20 @@ import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module, invalidate_caches
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from mlops_ray.errors import ModelError
 from mlops_ray.runtime.code import ENGINE
 from mlops_ray.runtime.code_bundle import import_paths
 from mlops_ray.runtime.import_closure import import_closure
+from mlops_ray.runtime.loaded_source import loaded_otherwise, source_digest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
-__all__ = ["RecordedCode", "importing", "own_files"]
+__all__ = ["RecordedCode", "importing", "own_files", "own_sources", "refuse_other"]
 
 _SOURCES: Final = "src/"
 
@@ -64,6 +66,24 @@ def own_files(files: Mapping[str, bytes], module: str) -> dict[str, str]:
     }
 
 
+def own_sources(files: Mapping[str, bytes], modules: Iterable[str]) -> dict[str, bytes]:
+    """The project's Python sources that some modules consist of, by dotted name.
+
+    Args:
+        files: Content of the code by path.
+        modules: Dotted names.
+
+    Raises:
+        ManifestError: The code holds no such module.
+
+    Example:
+        >>> own_sources({"src/a.py": b"import b", "b.py": b""}, ["a"])
+        {'b': b'', 'a': b'import b'}
+    """
+    paths = {path for module in modules for path in own_files(files, module)}
+    return {_module_name(path): files[path] for path in sorted(paths)}
+
+
 @contextmanager
 def importing(folder: Path, files: Mapping[str, bytes], modules: Sequence[str]) -> Iterator[None]:
     """Import some modules from extracted code; for the block, whatever else is imported too.
@@ -80,15 +100,15 @@ def importing(folder: Path, files: Mapping[str, bytes], modules: Sequence[str]) 
     if not modules:
         yield
         return
-    for module in modules:
-        for path in own_files(files, module):
-            _refuse_other(_module_name(path), files[path])
+    sources = own_sources(files, modules)
+    refuse_other(sources)
     paths = import_paths(folder)
     sys.path[:0] = paths
     try:
         invalidate_caches()
         for module in modules:
             _imported(module)
+        refuse_other(sources)  # A package that was there may have led to another folder.
         yield
     finally:
         del sys.path[: len(paths)]
@@ -104,15 +124,27 @@ def _imported(module: str) -> None:
         raise ModelError(what, f"{type(error).__name__}: {error}", hint=hint) from error
 
 
-def _refuse_other(module: str, wanted: bytes) -> None:
-    place = getattr(sys.modules.get(module), "__file__", None)
-    if place is None or Path(place).read_bytes() == wanted:
-        return
-    raise ModelError(
-        f"this process has loaded other code of the module {module!r} than the model's",
-        Path(place).name,
-        hint="use the model in a process of its own",
-    )
+def refuse_other(sources: Mapping[str, bytes]) -> None:
+    """See to it that no module in this process was loaded from other code than was recorded.
+
+    Args:
+        sources: Recorded source by dotted name; modules that are not loaded are passed over.
+
+    Raises:
+        ModelError: One was.
+    """
+    for name, recorded in sources.items():
+        module = sys.modules.get(name)
+        if getattr(module, "__file__", None) is None:
+            continue
+        if module is not None and (found := loaded_otherwise(module, recorded)):
+            raise ModelError(
+                f"this process has loaded other code of the module {name!r} than was recorded",
+                found,
+                f"a source of digest {source_digest(recorded)[:19]}...",
+                "use a process of its own: restart the kernel or program, and call ray.shutdown() "
+                "if it has called ray.init, whose workers keep what they have loaded",
+            )
 
 
 def _module_name(path: str) -> str:

@@ -81,3 +81,63 @@ def test_the_files_of_a_module_are_its_closure_without_data():
     files = {**FILES, "notes.txt": b"", "mlops_ray/__init__.py": b""}
 
     assert list(own_files(files, "rc_one")) == ["rc_one.py", "src/rc_two/__init__.py"]
+
+
+@pytest.mark.parametrize(
+    ("recorded", "is_refused"), [(b"VALUE = 2\n", False), (b"VALUE = 3\n", True)]
+)
+def test_what_was_loaded_counts_not_what_its_file_holds_by_now(
+    tmp_path, monkeypatch, recorded, is_refused
+):
+    """The file is edited after it was loaded, and recorded as it is then."""
+    place = tmp_path / "here" / "rc_two.py"
+    place.parent.mkdir()
+    place.write_bytes(b"VALUE = 2\n")
+    monkeypatch.syspath_prepend(place.parent)
+    monkeypatch.delitem(sys.modules, "rc_two", raising=False)
+    import rc_two  # noqa: PLC0415
+
+    place.write_bytes(recorded)
+    files = {"rc_two.py": recorded}
+    folder = extracted(CodeBundle(files), tmp_path)
+    monkeypatch.setitem(sys.modules, "rc_two", rc_two)
+
+    if is_refused:
+        with (
+            pytest.raises(ModelError, match=r"'rc_two' .*got VALUE as it was before rc_two\.py"),
+            importing(folder, files, ["rc_two"]),
+        ):
+            pass
+    else:
+        with importing(folder, files, ["rc_two"]):
+            assert rc_two.VALUE == 2
+
+
+@pytest.mark.parametrize(("lying_there", "is_refused"), [(b"V = 1\n", False), (b"V = 2\n", True)])
+def test_a_package_that_was_loaded_before_does_not_lead_to_other_code(
+    tmp_path, monkeypatch, lying_there, is_refused
+):
+    files = {"rc_pack/__init__.py": b"", "rc_pack/made.py": b"V = 1\n"}
+    place = tmp_path / "here" / "rc_pack"
+    place.mkdir(parents=True)
+    (place / "__init__.py").write_bytes(b"")
+    (place / "made.py").write_bytes(lying_there)
+    monkeypatch.syspath_prepend(place.parent)
+    for name in ("rc_pack", "rc_pack.made"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    import rc_pack  # noqa: F401, PLC0415
+
+    folder = extracted(CodeBundle(files), tmp_path)
+    try:
+        if is_refused:
+            with (
+                pytest.raises(ModelError, match=r"'rc_pack.made'"),
+                importing(folder, files, ["rc_pack.made"]),
+            ):
+                pass
+        else:
+            with importing(folder, files, ["rc_pack.made"]):
+                assert sys.modules["rc_pack.made"].V == 1
+    finally:
+        for name in ("rc_pack", "rc_pack.made"):
+            sys.modules.pop(name, None)
