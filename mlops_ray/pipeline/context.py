@@ -14,7 +14,9 @@ from mlops_ray.data.supervision import Supervision
 from mlops_ray.data.unit import list_units
 from mlops_ray.data.unit_map import map_in_process
 from mlops_ray.manifest import ObjectFacts
+from mlops_ray.pipeline.declared import function_names
 from mlops_ray.pipeline.inputs import check_unchanged
+from mlops_ray.runtime.code_guard import guarded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -69,6 +71,7 @@ class Context:
     Attributes:
         spec: What was asked.
         files: Where its inputs can be read now.
+        code: Content of the captured code by POSIX path.
         store: Takes what the stage puts out.
         done: Stage -> name of an output -> its digest.
         means: What the run works with.
@@ -80,6 +83,7 @@ class Context:
 
     spec: Spec
     files: list[InputFile]
+    code: Mapping[str, bytes]
     store: ObjectStore
     done: Mapping[str, Mapping[str, str]]
     means: Means
@@ -169,6 +173,10 @@ class Context:
 
         self.means.connect()
         return RayDataMap()
+
+    def guarded(self, fn: Callable[..., T]) -> Callable[..., T]:
+        """A function for workers that compute features: refuses functions of other code there."""
+        return guarded(fn, function_names(self.spec), self.code)
 
     def facts_of_reading(self, unit_map: UnitMap) -> tuple[str, dict[str, Any]]:
         """After a pass: what did the work, and its counters.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from mlops_ray.manifest import Spec
 
-__all__ = ["STAGES", "STAGE_NAMES", "Outputs", "Stage", "function_modules"]
+__all__ = ["STAGES", "STAGE_NAMES", "Outputs", "Stage", "function_modules", "function_names"]
 
 # Stage -> name of an output -> its digest, for the stages that are done.
 Outputs: TypeAlias = "Mapping[str, Mapping[str, str]]"
@@ -49,9 +49,13 @@ class Stage:
 
 def function_modules(spec: Spec) -> list[str]:
     """Modules of the project's own feature functions."""
+    return sorted({name.partition(":")[0] for name in function_names(spec)})
+
+
+def function_names(spec: Spec) -> list[str]:
+    """The project's own feature functions, as ``module:function``."""
     steps = (step for feature in spec.features for step in feature.steps)
-    names = (str(step["name"]) for step in steps if step["step"] == "function")
-    return sorted({name.partition(":")[0] for name in names})
+    return sorted({str(step["name"]) for step in steps if step["step"] == "function"})
 
 
 def _files(spec: Spec) -> dict[str, str]:

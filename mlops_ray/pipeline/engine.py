@@ -122,6 +122,7 @@ class Engine:
         return Context(
             spec=self.spec,
             files=self.files,
+            code=self.code,
             store=self.objects.store,
             done=self.done,
             means=self.means,

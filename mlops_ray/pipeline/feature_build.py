@@ -194,9 +194,8 @@ def _written(context: Context, folder: Path, *, is_sparse: bool) -> dict[str, An
     )
     columns = plan.names
     unit_map = context.unit_map()
-    files = [
-        from_canonical(answer) for answer in unit_map(partial(write_unit, plan), context.units)
-    ]
+    work = context.guarded(partial(write_unit, plan))
+    files = [from_canonical(answer) for answer in unit_map(work, context.units)]
     context.facts_of_reading(unit_map)  # Refuses inputs that changed meanwhile.
     manifest = _manifest(context, state, columns, files)
     if is_sparse:

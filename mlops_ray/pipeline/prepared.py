@@ -100,6 +100,7 @@ def build_matrices(
         check=context.check,
     )
     unit_map = context.unit_map()
-    payloads = unit_map(partial(matrix_of_unit, plan), context.units)
+    work = context.guarded(partial(matrix_of_unit, plan))
+    payloads = unit_map(work, context.units)
     engine, facts = context.facts_of_reading(unit_map)
     return gather(plan, payloads), engine, facts

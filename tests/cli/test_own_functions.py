@@ -1,6 +1,8 @@
 """A project's own feature functions, as a user runs them: no PYTHONPATH anywhere."""
 
 import json
+import sys
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -8,6 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
+
+BIN = Path(sys.executable).parent
 
 SOURCE = """\
 from mlops_ray import feature_function
@@ -68,3 +72,58 @@ def test_functions_are_those_of_the_run_wherever_its_model_is_used(user, tmp_pat
     assert predicted.code == 0, predicted.stderr
     answers = pq.read_table(tmp_path / "out" / "p.parquet")["value"].to_numpy()
     np.testing.assert_allclose(answers, np.arange(200) * 2.0, atol=0.5)
+
+
+SESSION = """\
+import importlib
+import json
+import sys
+from pathlib import Path
+import pathlib
+
+import ray
+
+import own.factor
+import own.made
+from mlops_ray import MlopsRayError, Pipeline
+
+
+def outcome():
+    pipeline = Pipeline("pipeline.yaml")
+    try:
+        return pipeline.run(in_process_below_bytes=0, no_cache=True).state
+    except MlopsRayError as error:
+        return f"{type(error).__name__}: {error}"
+
+
+ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False)
+found = [outcome(), outcome()]
+for module, before, after in [(own.factor, "3.0", "5.00"), (own.made, "* FACTOR", "* -FACTOR")]:
+    path = pathlib.Path(module.__file__)
+    kept = path.read_text()
+    path.write_text(kept.replace(before, after))
+    importlib.reload(own.factor)
+    importlib.reload(own.made)
+    found.append(outcome())
+    path.write_text(kept)
+    importlib.reload(own.factor)
+    importlib.reload(own.made)
+found.append(outcome())
+print(json.dumps(found))
+"""
+
+
+def test_a_worker_of_the_users_own_session_with_older_code_is_refused_by_name(user, tmp_path):
+    (tmp_path / "session.py").write_text(SESSION)
+
+    done = user.run(BIN / "python", "session.py")
+
+    assert done.code == 0, done.stderr
+    first, again, other_helper, other_function, restored = json.loads(done.stdout.splitlines()[-1])
+    assert (first, again, restored) == ("sealed", "sealed", "sealed")
+    for outcome, module in [(other_helper, "own.factor"), (other_function, "own.made")]:
+        assert outcome.startswith("ModelError: "), outcome
+        assert f"other code of the module '{module}' than was recorded" in outcome
+        assert "'own.made:scaled'" in outcome
+        assert "a source of digest sha256:" in outcome
+        assert "ray.shutdown()" in outcome

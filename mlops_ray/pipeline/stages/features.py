@@ -68,7 +68,8 @@ class _FurtherPasses:
             wanted=tuple(wanted),
             check=context.check,
         )
-        return refine(plan, context.unit_map()(partial(refine_unit, plan), context.units))
+        work = context.guarded(partial(refine_unit, plan))
+        return refine(plan, context.unit_map()(work, context.units))
 
 
 def fit(context: Context) -> tuple[tuple[Value, ...], FeatureState, int]:

@@ -42,7 +42,7 @@ def execute(context: Context) -> Finished:
     family = family_named(spec.model.family)
     signature = signature_of(state, family, spec.data.task, labels_of(context))
     bundle = on_worker(
-        _fit_and_pack,
+        context.guarded(_fit_and_pack),
         ray.put(rows),
         state,
         signature,
