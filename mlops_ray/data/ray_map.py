@@ -10,8 +10,9 @@ from __future__ import annotations
 import json
 import math
 import sys
+import threading
 import warnings
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate, pairwise
@@ -90,7 +91,7 @@ class RayDataMap:
         ordered = list(units)
         parts = _dealt(len(ordered), _n_cpus())
         blocks = [pa.table({"index": part}) for part in parts]
-        with _quiet_context():
+        with _SETTINGS.quiet():
             dataset = ray.data.from_arrow(blocks).map_batches(
                 partial(_work, fn=fn, units=ordered, combine=combine),
                 batch_size=None,
@@ -135,9 +136,36 @@ def _work(
     return pa.Table.from_pylist(rows, schema=_ANSWER)
 
 
+class _Settings:
+    """Of Ray Data, for the calls of this process: changed by the first, restored by the last."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._n_calls = 0
+        self._restore = ExitStack()
+
+    @contextmanager
+    def quiet(self) -> Iterator[None]:
+        """Rows in order and nothing drawn on the terminal, while a call lasts."""
+        with self._lock:
+            if not self._n_calls:
+                self._restore.enter_context(_quiet_context())
+            self._n_calls += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._n_calls -= 1
+                if not self._n_calls:
+                    self._restore.close()
+
+
+_SETTINGS: Final = _Settings()
+
+
 @contextmanager
 def _quiet_context() -> Iterator[None]:
-    """Settings for a call: rows in order, nothing drawn on the terminal; restored afterwards."""
+    """The settings; those before are restored afterwards."""
     with warnings.catch_warnings():
         # Ray's context sets its own deprecated field when it is made.
         warnings.simplefilter("ignore", DeprecationWarning)

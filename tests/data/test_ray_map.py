@@ -3,7 +3,9 @@ import signal
 import sys
 import threading
 import time
+import warnings
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -13,6 +15,7 @@ import pyarrow as pa
 import pytest
 import ray
 from ray.data import DataContext
+from ray.data._internal.execution.resource_manager import ResourceManager
 from ray.exceptions import RayTaskError
 
 from mlops_ray.data import ray_map
@@ -46,6 +49,36 @@ def nested_units(write_parquet):
     ]
     files = [write_parquet(f"{at}.parquet", table) for at, table in enumerate(tables)]
     return list_units(files), ScanPlan(read_schema(files), None)
+
+
+def settings():
+    with warnings.catch_warnings():
+        # Ray's context sets its own deprecated field when it is made.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context = DataContext.get_current()
+    return (
+        context.execution_options.preserve_order,
+        context.enable_progress_bars,
+        context.print_on_execution_start,
+        context.memory_usage_poll_interval_s,
+        ResourceManager.GLOBAL_LIMITS_UPDATE_INTERVAL_S,
+    )
+
+
+def test_calls_that_overlap_change_the_settings_once_and_restore_them_at_the_end():
+    before = settings()
+    found = ray_map._Settings()
+
+    with ExitStack() as second:
+        with found.quiet():
+            during = settings()
+            second.enter_context(found.quiet())
+        assert settings() == during != before
+        with found.quiet():
+            pass
+        assert settings() == during
+
+    assert settings() == before
 
 
 @pytest.mark.ray
