@@ -195,7 +195,11 @@ def _quiet_context() -> Iterator[None]:
 def _collected(dataset: ray.data.Dataset) -> list[dict[str, Any]]:
     try:
         tables = ray.get(dataset.to_arrow_refs())
-    except RayTaskError:
+    except RayTaskError as error:
+        # What arises while the function arrives, Ray has wrapped.
+        cause = getattr(error.cause, "client_exc", error.cause)
+        if isinstance(cause, MlopsRayError):
+            raise cause from None
         raise  # Unforeseen: a bug, whose own traceback Ray has put in.
     except RayError as error:
         last_line = str(error).strip().splitlines()[-1]

@@ -23,7 +23,8 @@ from mlops_ray.data.ray_map import MapStats, RayDataMap
 from mlops_ray.data.scan import ScanPlan, scan, scan_unit
 from mlops_ray.data.unit import Unit, list_units, read_schema
 from mlops_ray.data.unit_map import map_in_process
-from mlops_ray.errors import ClusterError, ColumnError, Where
+from mlops_ray.errors import ClusterError, ColumnError, ModelError, Where
+from mlops_ray.features.functions import load_function
 
 UNITS = [Unit(at, Path("nowhere"), "parquet", f"u{at}", 0) for at in range(20)]
 
@@ -84,6 +85,16 @@ def test_calls_that_overlap_change_the_settings_once_and_restore_them_at_the_end
 @pytest.mark.ray
 @pytest.mark.usefixtures("ray_cluster")
 class TestOnACluster:
+    def test_an_error_on_arrival_is_told_as_if_it_had_been_raised_here(self):
+        """As of features that need a function of a module that the worker does not have."""
+
+        class Features:
+            def __reduce__(self):
+                return load_function, ("no_such_module:f", 1)
+
+        with pytest.raises(ModelError, match=r"the features need the function 'no_such_module:f'"):
+            RayDataMap()(partial(lambda _, unit: unit.name.encode(), Features()), UNITS)
+
     def test_answers_come_in_unit_order_and_the_call_is_on_record(self):
         unit_map = RayDataMap()
 
