@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import signal
 import sys
-import traceback
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
@@ -37,6 +36,7 @@ from mlops_ray.cli.output import (
 )
 from mlops_ray.cli.stdout import OutputError, discard_stdout, open_streams, reserve_stdout
 from mlops_ray.errors import MlopsRayError
+from mlops_ray.telemetry.foreign_words import foreign_traceback, foreign_words
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -152,9 +152,9 @@ def _unforeseen(error: Exception) -> int:
     show = getattr(error, "format_message", None)
     if show is not None:  # A usage error of click.
         return _wrong_usage(show(), getattr(error, "ctx", None))
-    say("".join(traceback.format_exception(error)).rstrip())
+    say(foreign_traceback(error))
     say("this is a bug in mlops-ray; please report it with the lines above")
-    _emit_error("bug", MlopsRayError(f"{type(error).__name__}: {error}", hint="please report it"))
+    _emit_error("bug", MlopsRayError(foreign_words(error), hint="please report it"))
     return BUG
 
 

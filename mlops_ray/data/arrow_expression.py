@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlops_ray.data.arrays import to_numbers
+from mlops_ray.data.arrow_words import arrow_words
 from mlops_ray.data.type_names import storage_type
 from mlops_ray.errors import ColumnError
 
@@ -43,9 +44,13 @@ def is_false(expression: Expression, table: pa.Table) -> NDArray[np.bool_]:
     """
     try:
         value = _evaluate(expression, table)
-    except (pa.ArrowException, TypeError) as error:
-        first_line = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ColumnError(f"the expression {expression.text!r} does not fit", first_line) from error
+    except TypeError as error:  # Of types alone, which a table of nulls has as well.
+        raise ColumnError(f"the expression {expression.text!r} does not fit", str(error)) from None
+    except pa.ArrowException as error:
+        # Without rows it can only be about a constant, which is no cell and is told.
+        no_cells = all(column.null_count == len(column) for column in table.columns)
+        got = _first_line(error) if no_cells else arrow_words(error)
+        raise ColumnError(f"the expression {expression.text!r} does not fit", got) from None
     if not pa.types.is_boolean(value.type):
         got = f"a value of type {value.type}"
         raise ColumnError(f"the expression {expression.text!r} is no rule", got, "true or false")
@@ -53,6 +58,10 @@ def is_false(expression: Expression, table: pa.Table) -> NDArray[np.bool_]:
         zero_copy_only=False
     )
     return mask
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def expression_problem(expression: Expression, schema: Schema) -> str:

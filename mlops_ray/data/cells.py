@@ -136,6 +136,6 @@ def _carried(column: pa.Array, dtype: LogicalType, name: str) -> CarriedCells:
         words = carried_words(column)
     except pa.ArrowException as error:
         what = f"a value of column {name!r} cannot be read"
-        raise ColumnError(what, arrow_words(error), dtype, where=Where(key=name)) from error
+        raise ColumnError(what, arrow_words(error), dtype, where=Where(key=name)) from None
     is_decimal = pa.types.is_decimal(column.type)
     return CarriedCells(words, nulls, FixedCells(to_numbers(column), nulls) if is_decimal else None)

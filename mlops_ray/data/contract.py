@@ -12,7 +12,7 @@ from mlops_ray.data.split import SPLITS
 from mlops_ray.errors import ColumnError, DataError, Where
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from mlops_ray.config.model import Task
     from mlops_ray.data.column_profile import ColumnProfile
@@ -57,13 +57,16 @@ def check_target_type(schema: Schema, data: DeclaredTarget) -> None:
         raise ColumnError(what, found, wanted, hint, Where(key=data.target))
 
 
-def check_contract(scan: Scan, data: DeclaredTarget, features: Iterable[str]) -> None:
+def check_contract(
+    scan: Scan, data: DeclaredTarget, features: Iterable[str], pii: Collection[str] = ()
+) -> None:
     """Check what the pass found: parts, target and feature columns.
 
     Args:
         scan: Of data with a split.
         data: Task and target.
         features: Names of the feature columns.
+        pii: Columns whose values are not told.
 
     Raises:
         DataError: A part of the split has no rows.
@@ -73,10 +76,11 @@ def check_contract(scan: Scan, data: DeclaredTarget, features: Iterable[str]) ->
     _check_parts(scan)
     for name in SPLITS:
         _check_target(scan.profiles[name].columns[data.target], data, name)
+    is_private = data.target in pii
     if data.task == "regression":
-        _check_varies(scan.profiles["train"].columns[data.target], data.target)
+        _check_varies(scan.profiles["train"].columns[data.target], data.target, is_private)
     else:
-        _check_classes(scan, data)
+        _check_classes(scan, data, is_private)
     _check_float32(scan, data.target, "the target")
     for column in features:
         _check_feature(scan.profiles["train"], column)
@@ -112,16 +116,23 @@ def _check_target(column: ColumnProfile, data: DeclaredTarget, part: str) -> Non
             )
 
 
-def _check_varies(column: ColumnProfile, target: str) -> None:
+def _check_varies(column: ColumnProfile, target: str, is_private: bool) -> None:
     if isinstance(column, NumberProfile) and column.minimum == column.maximum:
-        got = f"{column.minimum} in all {column.n_rows} training rows"
+        value = _told(column.minimum, is_private)
+        got = f"{value} in all {column.n_rows} training rows"
         raise ColumnError("the target is constant", got, "at least 2 values", "", Where(key=target))
 
 
-def _check_classes(scan: Scan, data: DeclaredTarget) -> None:
+def _told(value: object, is_private: bool) -> str:
+    return "one value" if is_private else repr(value)
+
+
+def _check_classes(scan: Scan, data: DeclaredTarget, is_private: bool) -> None:
     where = Where(key=data.target)
     train = _class_counts(scan.profiles["train"].columns[data.target], data.target)
-    shown = ", ".join(f"{value!r}: {count}" for value, count in list(train.items())[:5])
+    shown = ", ".join(
+        f"{_told(value, is_private)}: {count}" for value, count in list(train.items())[:5]
+    )
     if len(train) < 2:
         raise ColumnError(
             "the target is constant", f"training rows {shown}", "2 classes", "", where
@@ -134,7 +145,7 @@ def _check_classes(scan: Scan, data: DeclaredTarget) -> None:
         unknown = {value: count for value, count in there.items() if value not in train}
         if unknown:
             value, count = next(iter(unknown.items()))
-            got = f"{value!r} in {count} rows of {part}, in none of train"
+            got = f"{_told(value, is_private)} in {count} rows of {part}, in none of train"
             hint = "drop the rows of this class or split otherwise"
             raise ColumnError("a class is unknown in training", got, "", hint, where)
 

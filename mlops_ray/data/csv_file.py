@@ -53,7 +53,7 @@ def read_header(path: Place, name: str) -> pa.Schema:
                 raise _unreadable(path, name, pa.ArrowInvalid("a column of bytes"))
             return schema
     except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
-        raise _unreadable(path, name, error) from error
+        raise _unreadable(path, name, error) from None
 
 
 def read_csv(
@@ -79,9 +79,9 @@ def read_csv(
         )
     except pa.ArrowInvalid as error:
         # Of a later piece Arrow counts the rows from where that begins.
-        raise _misfit(path, name, schema, error, is_whole=not (span and span[0])) from error
+        raise _misfit(path, name, schema, error, is_whole=not (span and span[0])) from None
     except (OSError, pa.ArrowException) as error:
-        raise _unreadable(path, name, error) from error
+        raise _unreadable(path, name, error) from None
 
 
 def _conversion(

@@ -46,7 +46,7 @@ def read_members(place: Place, name: str) -> pa.Schema:
             data = _whole_lines(stream.read(_BLOCK_BYTES), name)
         return _shown(data)
     except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
-        raise _unreadable(name, error) from error
+        raise _unreadable(name, error) from None
 
 
 def read_jsonl(
@@ -73,7 +73,7 @@ def read_jsonl(
         table.validate(full=True)
         return _with_times(table.select(list(columns)), schema, name)
     except (OSError, pa.ArrowException) as error:
-        raise _unreadable(name, error) from error
+        raise _unreadable(name, error) from None
 
 
 def _parsed_type(dtype: LogicalType) -> pa.DataType:
@@ -128,7 +128,7 @@ def _corrected(
         except pa.ArrowInvalid as misfit:
             own = shown.field(column).type if column in shown.names else wanted
             if logical_type(own) in {None, schema[column]}:
-                raise _misfit(name, column, schema, misfit) from misfit
+                raise _misfit(name, column, schema, misfit) from None
             found[column] = _parsed_type(logical_type(own) or "string")
     if found == types:
         raise error
@@ -143,7 +143,7 @@ def _with_times(table: pa.Table, schema: Schema, name: str) -> pa.Table:
             try:
                 table = table.set_column(at, column, cells.cast(wanted))
             except pa.ArrowInvalid as error:
-                raise _misfit(name, column, schema, error) from error
+                raise _misfit(name, column, schema, error) from None
     return table
 
 

@@ -55,7 +55,7 @@ def write_snapshot(rows: Rows, sink: IO[bytes]) -> pa.Schema:
     except (pa.ArrowException, OverflowError) as error:
         if isinstance(error, OSError):
             raise
-        raise SourceError("the rows cannot be written as Parquet", arrow_words(error)) from error
+        raise SourceError("the rows cannot be written as Parquet", arrow_words(error)) from None
     return schema
 
 

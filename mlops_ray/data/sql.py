@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -30,6 +31,8 @@ __all__ = ["sql_rows"]
 _FETCH_ROWS: Final = 2**13
 _KEY: Final = "data.source.sql"
 _NUMERIC: Final = 1700
+_SYNTAX: Final = "42"  # States of a query that is wrong in itself: no value of a row is about.
+_QUOTED: Final = re.compile(r"""(?<!\w)(['"]).*(?:\1|$)""")
 _POSTGRESQL: Final[dict[int, pa.DataType]] = {
     16: pa.bool_(),
     20: pa.int64(),
@@ -118,7 +121,7 @@ def _told_failures() -> Iterator[None]:
     except SQLAlchemyError as error:
         original = getattr(error, "orig", None)
         said = getattr(getattr(original, "diag", None), "message_primary", None)
-        words = said or (str(original).splitlines() or [""])[0]
+        words = _words(original, said or (str(original).splitlines() or [""])[0])
         raise SourceError(
             "the database refuses the query",
             f"{_kind(error)}: {words}" if words else _kind(error),
@@ -127,9 +130,19 @@ def _told_failures() -> Iterator[None]:
         ) from None
 
 
+def _words(original: object, said: str) -> str:
+    """The driver's words, without what it quotes where that may be a value of the data."""
+    names_only = _state(original)[:2] == _SYNTAX or type(original).__module__ == "sqlite3"
+    return said if names_only else _QUOTED.sub("...", said)
+
+
+def _state(original: object) -> str:
+    return getattr(original, "sqlstate", None) or getattr(original, "pgcode", None) or ""
+
+
 def _kind(error: Exception) -> str:
     original = error.orig if isinstance(error, DBAPIError) else None
-    state = getattr(original, "sqlstate", None) or getattr(original, "pgcode", None)
+    state = _state(original)
     return " ".join(filter(None, [type(original or error).__name__, state]))
 
 

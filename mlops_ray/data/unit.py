@@ -290,7 +290,7 @@ def _canonical(column: pa.ChunkedArray, schema: Schema, name: str, unit: Unit) -
             f"write the column with a type that holds its values, or declare "
             f"'data.columns.{name}.cast'",
             Where(file=unit.name, key=name),
-        ) from error
+        ) from None
 
 
 def _carried(column: pa.ChunkedArray, dtype: LogicalType, name: str, unit: Unit) -> pa.Array:

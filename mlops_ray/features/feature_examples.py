@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 import numpy as np
 import pyarrow as pa
 
-from mlops_ray.errors import ColumnError, MlopsRayError, RecordError
+from mlops_ray.errors import ColumnError, MlopsRayError, RecordError, Where
 from mlops_ray.features.codes import read_time
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ def table_of_records(records: Sequence[Mapping[str, Any]], inputs: Schema) -> pa
             columns[name] = pa.array(values, _ARROW[dtype])
         except (pa.ArrowException, OverflowError, ValueError, TypeError) as error:
             what = f"a value of column {name!r} cannot stand in a table"
-            raise RecordError(what, str(error)) from error
+            raise RecordError(what, type(error).__name__, dtype, where=Where(key=name)) from None
     return pa.table(columns)
 
 

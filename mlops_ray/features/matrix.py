@@ -104,11 +104,9 @@ def _refuse_ties(plan: MatrixPlan, keys: pa.Table, part: SplitName) -> None:
         same &= equal.to_numpy(zero_copy_only=False)
     ties = np.flatnonzero(same)
     if ties.size:
-        example = [keys[name][int(ties[0])].as_py() for name in keys.column_names]
-        pairs = ", ".join(f"{k}={v!r}" for k, v in zip(plan.order_by, example, strict=True))
         raise DataError(
             "'order_by' does not tell all rows apart",
-            f"{ties.size} rows of {part} equal to another, such as {pairs}",
+            f"{ties.size} rows of {part} equal to another in {', '.join(plan.order_by)}",
             "one row for each value",
             "add a column to 'order_by', drop duplicates, or leave 'order_by' out",
             Where(key="data.order_by"),

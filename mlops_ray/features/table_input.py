@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from mlops_ray.data.arrays import to_numbers
+from mlops_ray.data.arrow_words import arrow_words
 from mlops_ray.data.schema import LogicalType, Schema, logical_type
 from mlops_ray.errors import ColumnError, Where
 from mlops_ray.features.program import Blocks
@@ -79,11 +80,11 @@ def _in_microseconds(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
     except pa.ArrowInvalid as error:
         hint = "round the column to microseconds, and leave out what no calendar holds"
         where = Where(key=name)
-        raise ColumnError("a time cannot be used", str(error), "", hint, where) from error
+        raise ColumnError("a time cannot be used", arrow_words(error), "", hint, where) from None
 
 
 def _check_whole(name: str, values: NDArray[np.float64]) -> None:
     odd = np.flatnonzero(np.isfinite(values) & (values != np.floor(values)))
     if odd.size:
-        got = f"{float(values[odd[0]])!r} in row {odd[0]}"
-        raise ColumnError("a value is not whole", got, "integers", where=Where(key=name))
+        got = f"{odd.size} of {values.size}, the first in row {odd[0]}"
+        raise ColumnError("values are not whole", got, "integers", where=Where(key=name))

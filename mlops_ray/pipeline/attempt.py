@@ -18,6 +18,7 @@ from mlops_ray.runtime.cpu_time import CpuTime
 from mlops_ray.runtime.memory import PeakMemory
 from mlops_ray.runtime.recorded_code import importing
 from mlops_ray.storage import DigestCache, fail_point
+from mlops_ray.telemetry.foreign_words import foreign_words
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -81,7 +82,7 @@ class Attempt:
             raise
         except Exception as error:
             # Not ours to interpret, but the record must say how the run ended.
-            message = _fit_for_record(f"{type(error).__name__}: {error}")[:500]
+            message = _fit_for_record(foreign_words(error))[:500]
             self._seal_failed(frozen, objects, ErrorFacts(code="bug", message=message), error)
             raise
         self._seal(frozen, objects, *_outcome(result))

@@ -74,3 +74,18 @@ def test_whatever_ends_a_command_is_one_json_line(monkeypatch, capfd, error, cod
     assert out.count("\n") == 1
     assert said in err
     assert ("Traceback" in err) == (code == 1)
+
+
+def test_a_bug_is_told_with_its_place_and_without_the_value_it_stumbled_over(monkeypatch, capfd):
+    def fails(**_):
+        return float("O'Neil 4711")
+
+    monkeypatch.setattr(command_line, "app", fails)
+    monkeypatch.setattr(sys, "argv", ["mlops-ray", "run", "pipeline.yaml", "--json"])
+
+    assert command_line._outcome() == 1
+    out, err = capfd.readouterr()
+    assert "ValueError: could not convert string to float: ..." in out
+    assert "ValueError: could not convert string to float: ..." in err
+    assert "in fails" in err
+    assert "4711" not in out

@@ -99,3 +99,21 @@ def test_classes_beyond_counting_ask_for_regression():
 
     with pytest.raises(ColumnError, match="declare task: regression"):
         class_labels(scan, "y")
+
+
+@pytest.mark.parametrize(
+    ("scan", "task", "private"),
+    [
+        (scan_of(part([4711, 4711])), "binary", "one value: 2"),
+        (scan_of(part([4711, 4711])), "regression", "one value in all 2"),
+        (scan_of(part([4711, 1, 2])), "binary", "3 classes"),
+        (scan_of(part([1, 0]), test=part([4711])), "binary", "one value in 1 rows of test"),
+    ],
+)
+def test_of_a_personal_target_no_value_is_told(scan, task, private):
+    with pytest.raises(ColumnError, match="4711"):
+        check_contract(scan, declared(task), ["x"])
+    with pytest.raises(ColumnError, match=private) as caught:
+        check_contract(scan, declared(task), ["x"], pii=["y"])
+
+    assert "4711" not in str(caught.value)

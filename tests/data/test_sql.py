@@ -1,6 +1,7 @@
 import datetime as dt
 import io
 import sqlite3
+import traceback
 import tracemalloc
 from decimal import Decimal
 
@@ -91,6 +92,26 @@ def test_what_the_variable_holds_is_never_shown(monkeypatch, url, message):
 def test_a_query_that_gives_nothing_says_why(query, message):
     with pytest.raises(SourceError, match=rf"^data\.source\.sql: .*{message}"):
         table_of(query)
+
+
+@pytest.mark.parametrize(
+    ("query", "state", "named"),
+    [
+        ("SELECT n::int FROM (VALUES ('O''Neil 4711')) t(n)", "22P02", "type integer: ..."),
+        ("SELECT n::date FROM (VALUES ('4711-99-99 \"x\"')) t(n)", "22007", "type date: ..."),
+        ("SELECT nosuch FROM (VALUES ('4711')) t(n)", "42703", 'column "nosuch" does not exist'),
+    ],
+)
+@pytest.mark.usefixtures("server")
+def test_postgresql_says_why_it_refuses_a_query_without_a_value_of_a_row(query, state, named):
+    with pytest.raises(SourceError) as caught:
+        table_of(query)
+
+    told = "".join(traceback.format_exception(caught.value))
+    assert state in told
+    assert named in told
+    assert "Neil" not in told
+    assert "4711-99" not in told
 
 
 @pytest.mark.usefixtures("server")

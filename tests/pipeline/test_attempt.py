@@ -1,9 +1,23 @@
 """`mlops_ray.pipeline.attempt`: what a record says of an error holds no absolute path."""
 
+import json
+
 import pytest
 
 from mlops_ray.manifest import GateFacts
 from mlops_ray.pipeline.attempt import _fit_for_record, _shortfall
+from mlops_ray.pipeline.pipeline import Pipeline
+from mlops_ray.pipeline.stages import ingest
+
+CONFIG = {
+    "version": 1,
+    "name": "tiny",
+    "objective": {"metric": "rmse"},
+    "data": {"source": "rows.csv", "task": "regression", "target": "y", "key": ["id"]},
+    "split": {"test": {"share": 0.2}, "valid": {"share": 0.2}},
+    "features": [{"columns": ["x"], "steps": ["standardize"]}],
+    "model": {"family": "linear"},
+}
 
 
 @pytest.mark.parametrize(
@@ -44,3 +58,26 @@ def test_a_missed_gate_is_one_sentence(value: float | None, sentence: str) -> No
     )
 
     assert _shortfall(gate) == sentence
+
+
+def test_of_what_nobody_foresaw_the_record_tells_the_kind_and_no_value(tmp_path, monkeypatch):
+    (tmp_path / "pyproject.toml").touch()
+    rows = "".join(f"{n},{n}.5,{n}\n" for n in range(9))
+    (tmp_path / "rows.csv").write_text("id,x,y\n" + rows)
+    (tmp_path / "pipeline.yaml").write_text(json.dumps(CONFIG))
+    pipeline = Pipeline(tmp_path / "pipeline.yaml", store=tmp_path / "store")
+
+    def fails(_):
+        return float("O'Neil 4711")
+
+    monkeypatch.setattr(ingest, "execute", fails)
+    with pytest.raises(ValueError, match="4711"):
+        pipeline.run()
+
+    error = pipeline.records.run().envelope.error
+    assert (error.code, error.message) == (
+        "bug",
+        "ValueError: could not convert string to float: ...",
+    )
+    for path in (tmp_path / "store").rglob("*"):
+        assert not path.is_file() or b"4711" not in path.read_bytes()

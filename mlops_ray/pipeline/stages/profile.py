@@ -35,7 +35,7 @@ def execute(context: Context) -> Finished:
     if data.as_of is not None and data.time is not None:
         check_as_of(found, data.time, data.as_of)
     columns = dict.fromkeys(column for feature in declared for column in feature.columns)
-    check_contract(found, data, columns)
+    check_contract(found, data, columns, data.pii)
     outputs: dict[str, str] = {}
     profiles = {name: described(found, context.supervision, name) for name in SPLITS}
     for name, profile in profiles.items():
