@@ -23,6 +23,7 @@ __all__ = ["canonical_bytes", "digest_json", "from_canonical"]
 
 _MAX_INTEGER: Final = 2**53 - 1
 _FLOAT_TAG: Final = "$float"
+_TAGGED: Final = ("nan", "inf", "-inf")
 
 
 def canonical_bytes(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
@@ -35,10 +36,15 @@ def canonical_bytes(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
         >>> canonical_bytes({"b": 1.0, "a": float("nan"), "c": 2**60})
         b'{"a":{"$float":"nan"},"b":1,"c":"1152921504606846976"}'
     """
+    what = "value has no canonical JSON form"
     try:
         return rfc8785.dumps(_tagged(value))
-    except rfc8785.CanonicalizationError as error:
-        raise ManifestError("value has no canonical JSON form", str(error)) from error
+    except UnicodeError:  # Of a key; its words would hold the text.
+        raise ManifestError(what, "half of a surrogate pair", "text that has UTF-8") from None
+    except RecursionError:
+        raise ManifestError(what, "it holds itself, or is nested too deeply") from None
+    except ValueError as error:  # Also of an integer of more digits than Python writes.
+        raise ManifestError(what, str(error)) from error
 
 
 def digest_json(value: Any) -> str:  # noqa: ANN401 - any JSON value
@@ -53,20 +59,22 @@ def from_canonical(data: bytes) -> Any:  # noqa: ANN401 - any JSON value
         ManifestError: The bytes are not JSON.
     """
     try:
-        return json.loads(data, object_hook=_untagged, parse_int=_number)
+        return json.loads(data, object_hook=_untagged, parse_int=_number, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
         raise ManifestError("stored document is not JSON", str(error)) from error
 
 
 def _tagged(value: Any) -> Any:  # noqa: ANN401 - any JSON value
     if isinstance(value, dict):
+        if _is_tag(value):
+            raise ValueError(f"a member {_FLOAT_TAG!r} alone, which means a float")
         return {key: _tagged(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_tagged(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
-        return {_FLOAT_TAG: repr(value)}
+        return {_FLOAT_TAG: repr(float(value))}  # Numpy's own say more than the number.
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) > _MAX_INTEGER:
-        return str(value)
+        return str(int(value))
     return value
 
 
@@ -77,4 +85,13 @@ def _number(digits: str) -> int | float:
 
 
 def _untagged(value: dict[str, Any]) -> Any:  # noqa: ANN401 - any JSON value
-    return float(value[_FLOAT_TAG]) if value.keys() == {_FLOAT_TAG} else value
+    return float(value[_FLOAT_TAG]) if _is_tag(value) else value
+
+
+def _is_tag(value: dict[Any, Any]) -> bool:
+    """A member of this name may also be a column's or a category's: only a tag's text counts."""
+    return value.keys() == {_FLOAT_TAG} and value[_FLOAT_TAG] in _TAGGED
+
+
+def _no_number(word: str) -> Any:  # noqa: ANN401 - never returns
+    raise ValueError(f"{word} is no JSON")
