@@ -13,9 +13,11 @@ Names are loaded on first use, so importing this package imports neither Ray nor
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # Not from `typing`, which takes longer to import than all that stands here.
 if TYPE_CHECKING:
+    from typing import Any
+
     from mlops_ray.cli.exit_codes import exit_code
     from mlops_ray.errors import ContractError, GateError, MlopsRayError
     from mlops_ray.features.feature_set import FeatureSet

@@ -36,7 +36,6 @@ from mlops_ray.cli.output import (
 )
 from mlops_ray.cli.stdout import OutputError, discard_stdout, open_streams, reserve_stdout
 from mlops_ray.errors import MlopsRayError
-from mlops_ray.telemetry.foreign_words import foreign_traceback, foreign_words
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -124,6 +123,8 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 
 def _outcome() -> int:
     try:
+        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         check_arguments(sys.argv[1:])
         status = app(standalone_mode=False)
     except MlopsRayError as error:
@@ -152,6 +153,12 @@ def _unforeseen(error: Exception) -> int:
     show = getattr(error, "format_message", None)
     if show is not None:  # A usage error of click.
         return _wrong_usage(show(), getattr(error, "ctx", None))
+    # Not above: what draws progress comes along.
+    from mlops_ray.telemetry.foreign_words import (  # noqa: PLC0415
+        foreign_traceback,
+        foreign_words,
+    )
+
     say(foreign_traceback(error))
     say("this is a bug in mlops-ray; please report it with the lines above")
     _emit_error("bug", MlopsRayError(foreign_words(error), hint="please report it"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -73,6 +74,8 @@ def _start_from_bundle(config: Path, overrides: Sequence[str], store: Path | str
     folder = bundle_to_start(config, overrides, store)
     if folder is not None:
         release_stdout()
+        # Python would print a traceback while it starts; `mlops_ray.__main__` lets it through.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         execute(folder, ["-m", "mlops_ray", *sys.argv[1:]])
 
 

@@ -17,9 +17,7 @@ import logging
 import os
 import re
 import shlex
-import signal
 import sys
-import threading
 import time
 from contextlib import ExitStack, chdir, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -33,6 +31,7 @@ from mlops_ray.runtime.address import check_address, check_form
 from mlops_ray.runtime.auth_token import token_variables
 from mlops_ray.runtime.code_bundle import build_code_bundle, import_paths
 from mlops_ray.runtime.ray_settings import WORKER_VARIABLES, scoped_environment, set_ray_defaults
+from mlops_ray.runtime.ray_signals import interrupts_here_only, own_sigterm_handler
 from mlops_ray.runtime.resources import object_store_bytes
 from mlops_ray.runtime.session_folder import session_folder
 from mlops_ray.runtime.shipping import shipped_code
@@ -190,26 +189,10 @@ def _join(address: str, num_cpus: int | None, code: Path | None, cleanup: ExitSt
 def _initialise(failure: str, hint: str, **options: Any) -> None:  # noqa: ANN401 - Ray's keywords
     # Worker output must not reach stdout, which belongs to the one line of --json.
     try:
-        with _own_sigterm_handler():
+        with own_sigterm_handler(), interrupts_here_only():
             ray.init(log_to_driver=False, logging_level=logging.ERROR, **options)
     except (RayError, OSError, RuntimeError, ValueError) as error:
         raise ClusterError(failure, re.split(r"\n|\. ", str(error))[0], hint=hint) from error
-
-
-@contextmanager
-def _own_sigterm_handler() -> Iterator[None]:
-    """Keep the program's handler of SIGTERM, which `ray.init` replaces by its own."""
-    handler = signal.getsignal(signal.SIGTERM)
-    try:
-        yield
-    except SystemExit as ended:
-        if ended.code == signal.SIGTERM and callable(handler):
-            handler(signal.SIGTERM, None)  # The signal came while Ray's handler was in place.
-        raise
-    finally:
-        is_main = threading.current_thread() is threading.main_thread()
-        if is_main and callable(handler):  # Without one, Ray's is better than none.
-            signal.signal(signal.SIGTERM, handler)
 
 
 def _runtime_env(code: Path) -> dict[str, Any]:
