@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import pyarrow as pa
 
-from mlops_ray.data.arrow_words import arrow_words
 from mlops_ray.data.cast import LossyCastError, cast_exactly
 from mlops_ray.data.csv_file import read_csv, read_header
 from mlops_ray.data.jsonl_file import read_jsonl, read_members
@@ -24,6 +23,7 @@ from mlops_ray.data.partition import partition_fields, partition_values
 from mlops_ray.data.schema import ARROW_TYPES, Schema, kind_of, schema_of, untyped_columns
 from mlops_ray.data.text_cut import cut_rows
 from mlops_ray.data.type_names import joinable_type, storage_type
+from mlops_ray.data.unfit import unfit
 from mlops_ray.errors import ColumnError, SourceError, Where
 
 if TYPE_CHECKING:
@@ -283,14 +283,8 @@ def _canonical(column: pa.ChunkedArray, schema: Schema, name: str, unit: Unit) -
             return _dictionary(column)
         return _joined(column.cast(wanted))
     except pa.ArrowException as error:
-        raise ColumnError(
-            "a value does not fit its column's type",
-            arrow_words(error),
-            f"{schema[name]} ({wanted or schema[name]})",
-            f"write the column with a type that holds its values, or declare "
-            f"'data.columns.{name}.cast'",
-            Where(file=unit.name, key=name),
-        ) from None
+        where = Where(file=unit.name, key=name)
+        raise unfit(column.type, schema[name], where, error) from None
 
 
 def _carried(column: pa.ChunkedArray, dtype: LogicalType, name: str, unit: Unit) -> pa.Array:
