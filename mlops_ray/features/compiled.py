@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from mlops_ray.errors import ColumnError, RecordError, Where
@@ -27,7 +29,7 @@ class CompiledTransform:
     """Turns rows into the feature matrix of a fitted state.
 
     A row's features have the same bits whichever way it comes in, alone or among others. It travels
-    to another process as its state, and is compiled there when it arrives: once a task.
+    to another process as its state, and is compiled there when it arrives first.
 
     Attributes:
         state: The fitted state.
@@ -41,9 +43,9 @@ class CompiledTransform:
         self._program = Program(state.graph)
         self._records = RecordDecoder(self._program, self._inputs)
 
-    def __reduce__(self) -> tuple[Callable[..., CompiledTransform], tuple[FeatureState, bool]]:
+    def __reduce__(self) -> tuple[Callable[..., CompiledTransform], tuple[str, bool]]:
         """The state, and how to compile it."""
-        return _compiled, (self.state, self.accepts_missing)
+        return _compiled, (json.dumps(self.state.to_json()), self.accepts_missing)
 
     @property
     def has_folds(self) -> bool:
@@ -167,7 +169,9 @@ class CompiledTransform:
             raise _told(refusal, error) from None
 
 
-def _compiled(state: FeatureState, accepts_missing: bool) -> CompiledTransform:
+@lru_cache(maxsize=2)  # A worker meets it with every task.
+def _compiled(document: str, accepts_missing: bool) -> CompiledTransform:
+    state = FeatureState.from_json(json.loads(document))
     return CompiledTransform(state, accepts_missing=accepts_missing)
 
 

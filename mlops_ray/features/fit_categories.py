@@ -63,7 +63,8 @@ def fit_categories(
         elif gives == "number":
             # Training rows of a target encoding have numbers of their own.
             known = None if step.needs_target else found
-            _lanes(done, step.names(name, fitted), known, encode)
+            is_last = len(done.steps) == len(spec.steps)
+            _lanes(done, step.names(name, fitted), known, encode, is_last=is_last)
     return done
 
 
@@ -72,7 +73,10 @@ def _lanes(
     names: list[str],
     found: Categories | None,
     encode: Callable[[Any], Any],
+    *,
+    is_last: bool,
 ) -> None:
+    """Numbers that categories become; behind the last step nobody asks for their statistics."""
     for at, name in enumerate(names):
 
         def number(value: Value | None, at: int = at, name: str = name) -> float:
@@ -83,7 +87,12 @@ def _lanes(
                 raise ColumnError(f"{what}that the step refuses", "", "", hint, Where(key=name))
             return float(answer[at])
 
-        done.lanes.append((name, None if found is None else found.numbers(number)))
+        known = None
+        if found is not None and is_last:
+            found.each(number)  # None is refused.
+        elif found is not None:
+            known = found.numbers(number)
+        done.lanes.append((name, known))
 
 
 def _composed(changes: list[Any]) -> Callable[[Value | None], Value | None]:

@@ -43,7 +43,7 @@ class TablePlan:
 
     Attributes:
         schema: Of the data.
-        transform: The fitted features, compiled once a task.
+        transform: The fitted features, compiled once a process.
         split: What decides a row's part.
         folder: Where the files go; every worker can write there.
         folds: What decides a training row's fold, for features that leave it out.

@@ -43,7 +43,7 @@ class MatrixPlan:
 
     Attributes:
         schema: Of the data.
-        transform: The fitted features, compiled once a task.
+        transform: The fitted features, compiled once a process.
         split: What decides a row's part.
         target: Target column.
         labels: The ordered classes; None for regression.
