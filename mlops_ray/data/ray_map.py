@@ -12,7 +12,7 @@ import math
 import sys
 import threading
 import warnings
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate, pairwise
@@ -24,6 +24,7 @@ import ray.data
 from ray.data._internal.execution.resource_manager import ResourceManager  # noqa: TID251
 from ray.exceptions import RayError, RayTaskError
 
+from mlops_ray.data.quick_start import without_helpers
 from mlops_ray.data.unit_map import add_answer
 from mlops_ray.errors import ClusterError, MlopsRayError, Where
 
@@ -63,12 +64,16 @@ class MapStats:
 class RayDataMap:
     """A `UnitMap` on the running Ray cluster.
 
+    Args:
+        is_private: Whether the cluster was started for this run, and nobody watches it.
+
     Attributes:
         last_stats: What the last call did; None before the first.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_private: bool = False) -> None:
         self.last_stats: MapStats | None = None
+        self._helpers = without_helpers if is_private else nullcontext
 
     def __call__(
         self, fn: Callable[[Unit], bytes], units: Sequence[Unit], combine: Combine | None = None
@@ -91,8 +96,9 @@ class RayDataMap:
         ordered = list(units)
         parts = _dealt(len(ordered), _n_cpus())
         blocks = [pa.table({"index": part}) for part in parts]
-        with _SETTINGS.quiet():
-            dataset = ray.data.from_arrow(blocks).map_batches(
+        with _SETTINGS.quiet(), self._helpers():
+            # Not from Arrow: it would start a task a block to count the rows.
+            dataset = ray.data.from_blocks(blocks).map_batches(
                 partial(_work, fn=fn, units=ordered, combine=combine),
                 batch_size=None,
                 batch_format="pyarrow",

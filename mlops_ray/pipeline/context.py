@@ -17,6 +17,7 @@ from mlops_ray.manifest import ObjectFacts
 from mlops_ray.pipeline.declared import function_names
 from mlops_ray.pipeline.inputs import check_unchanged
 from mlops_ray.runtime.code_guard import guarded
+from mlops_ray.telemetry import quiet_ray_loggers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -44,6 +45,10 @@ class Means(Protocol):
     @property
     def ray_start_s(self) -> float:
         """Seconds that starting or joining Ray took so far."""
+
+    @property
+    def is_private(self) -> bool:
+        """Whether the cluster was started for this run alone; False before there is one."""
 
     def connect(self) -> None:
         """Start or join Ray, unless that is done."""
@@ -172,7 +177,8 @@ class Context:
         from mlops_ray.data.ray_map import RayDataMap  # noqa: PLC0415
 
         self.means.connect()
-        return RayDataMap()
+        quiet_ray_loggers()  # Ray Data has set them up when it was imported.
+        return RayDataMap(is_private=self.means.is_private)
 
     def guarded(self, fn: Callable[..., T]) -> Callable[..., T]:
         """A function for workers that compute features: refuses functions of other code there."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 import shutil
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from mlops_ray.data.source import InputFile
     from mlops_ray.features.state import FeatureState
     from mlops_ray.pipeline.context import Context
     from mlops_ray.pipeline.engine import Reuse
@@ -138,27 +140,34 @@ class FeatureBuild:
         store = stack.enter_context(self.workspace.store.lease())
         objects = ObjectList(store)
         bundle = captured(self.root, self.resolved.loaded.config.code, store.root)
-        if self.resolved.has_files:
-            # Read where they lie: nobody is promised to find them again in the store.
-            files = digested_inputs(self.resolved, self.digests, self.root)
-        else:
-            pinned = pin_inputs(self.resolved, objects, self.digests, self.root)
-            files = [item.file for item in pinned]
-        if self.resolved.feature_set is not None:
-            objects.put("feature set", self.resolved.feature_set.to_bytes())
-        spec = Spec.from_bytes(spec_of(self.resolved, files, facts_of(bundle)).to_bytes())
         folder = extracted(bundle, store.root)
         workers = Workers(
             placement=self.placement,
-            size_bytes=sum(file.size_bytes for file in files),
+            size_bytes=sum(file.size_bytes for file in self.resolved.files),
             threads=1,
             code=folder,
             cleanup=stack,
             progress=self.progress,
         )
+        files = self._files(objects, workers)
+        if self.resolved.feature_set is not None:
+            objects.put("feature set", self.resolved.feature_set.to_bytes())
+        spec = Spec.from_bytes(spec_of(self.resolved, files, facts_of(bundle)).to_bytes())
         code, reuse = bundle.files, self.reuse
         stack.enter_context(importing(folder, code, function_modules(spec)))
         return Engine(spec, files, code, objects, workers, self.progress, self.digests, reuse)
+
+    def _files(self, objects: ObjectList, workers: Workers) -> list[InputFile]:
+        """The input with its digests; a cluster, which is needed in any case, starts meanwhile."""
+        if not self.resolved.has_files:
+            pinned = pin_inputs(self.resolved, objects, self.digests, self.root)
+            return [item.file for item in pinned]
+        with ThreadPoolExecutor(1) as pool:
+            # Read where they lie: nobody is promised to find them again in the store.
+            files = pool.submit(digested_inputs, self.resolved, self.digests, self.root)
+            if not workers.is_small:
+                workers.connect()
+            return files.result()
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from mlops_ray.telemetry import quiet_ray_loggers
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from mlops_ray.telemetry import Progress
 
 __all__ = ["Placement", "Workers"]
+
+# What the first tasks on units need: a second of work that otherwise begins when they do.
+_OF_UNITS: Final = ("ray.data", "mlops_ray.data.scan", "mlops_ray.features.table_output")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,11 @@ class Workers:
         """Seconds that starting or joining Ray took; 0 before."""
         return self.cluster.ray_start_s if self.cluster else 0.0
 
+    @property
+    def is_private(self) -> bool:
+        """Whether the cluster was started for this run alone; False before there is one."""
+        return self.cluster is not None and self.cluster.is_own
+
     def connect(self) -> None:
         """Start or join Ray, unless that is done.
 
@@ -81,9 +89,9 @@ class Workers:
 
         self.progress.note("starting Ray")
         quiet_ray_loggers()
-        placement = self.placement
+        placement, preload = self.placement, () if self.is_small else _OF_UNITS
         self.cluster = self.cleanup.enter_context(
-            connect(placement.address, placement.num_cpus, self.code)
+            connect(placement.address, placement.num_cpus, self.code, preload)
         )
         check_threads(self.threads, self.cluster.cpus)
         if self.on_joined is not None and self.cluster.is_joined_here:

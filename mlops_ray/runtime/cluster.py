@@ -37,12 +37,13 @@ from mlops_ray.runtime.session_folder import session_folder
 from mlops_ray.runtime.shipping import shipped_code
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 __all__ = ["Cluster", "connect", "named_cluster"]
 
 _ADDRESS_VARIABLE: Final = "RAY_ADDRESS"
+_PRELOAD_VARIABLE: Final = "RAY_preload_python_modules"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,10 @@ class Cluster:
 
 @contextmanager
 def connect(
-    address: str | None = None, num_cpus: int | None = None, code: Path | None = None
+    address: str | None = None,
+    num_cpus: int | None = None,
+    code: Path | None = None,
+    preload: Sequence[str] = (),
 ) -> Iterator[Cluster]:
     """Connect this process to Ray for the length of a block.
 
@@ -85,6 +89,7 @@ def connect(
         code: Extracted bundle that the workers import from, before all that is installed or lies
             in the working folder; by default a joined cluster gets this package, and a private one
             imports what this process could. Ignored where this process is connected already.
+        preload: Modules that the workers of a private cluster import while it starts.
 
     Raises:
         ClusterError: Ray cannot be started, or the address not be reached in bounded time.
@@ -101,7 +106,8 @@ def connect(
     with ExitStack() as cleanup:
         started = time.monotonic()
         if target == "local":
-            _start(num_cpus, code, cleanup)
+            with scoped_environment({_PRELOAD_VARIABLE: ",".join(preload) or None}):
+                _start(num_cpus, code, cleanup)
         else:
             _join(target, num_cpus, code, cleanup)
         is_own, ray_start_s = target == "local", time.monotonic() - started
