@@ -84,10 +84,15 @@ def to_numbers(column: Column) -> NDArray[np.float64]:
         joined = joined.cast(pa.uint8())
     if pa.types.is_decimal(joined.type):
         return decimal_floats(joined)
-    filled = joined.fill_null(0) if joined.null_count else joined
-    values: NDArray[np.float64] = filled.to_numpy(zero_copy_only=False).astype(np.float64)
-    values += 0.0  # -0.0 + 0.0 is 0.0; all else stays.
-    values[null_mask(joined)] = np.nan
+    if joined.type in {pa.float64(), pa.int64()}:  # Where they lie.
+        found = fixed_values(joined, "float" if joined.type == pa.float64() else "integer")
+    else:
+        filled = joined.fill_null(0) if joined.null_count else joined
+        found = filled.to_numpy(zero_copy_only=False).astype(np.float64)
+    with np.errstate(invalid="ignore"):  # Behind a null may stand anything.
+        values: NDArray[np.float64] = found + 0.0  # -0.0 + 0.0 is 0.0; all else stays.
+    if joined.null_count:
+        values[null_mask(joined)] = np.nan
     return values
 
 
@@ -165,6 +170,8 @@ def one_array(column: Column) -> pa.Array:
     """A column in one piece."""
     if isinstance(column, pa.Array):
         return column
+    if column.num_chunks == 1 and not pa.types.is_nested(column.type):
+        return column.chunk(0)  # Arrow would copy it; of lists that mends what a cast has left.
     joined = column.combine_chunks()
     if isinstance(joined, pa.ChunkedArray):
         return joined.chunk(0) if joined.num_chunks else pa.array([], column.type)

@@ -22,7 +22,15 @@ if TYPE_CHECKING:
     from mlops_ray.data.histogram import Histogram
     from mlops_ray.data.time_histogram import TimeHistogram
 
-__all__ = ["Binned", "bin_floats", "bin_integers", "bin_texts", "bin_times"]
+__all__ = [
+    "Binned",
+    "bin_floats",
+    "bin_integers",
+    "bin_texts",
+    "bin_times",
+    "bins_of_buckets",
+    "bins_of_texts",
+]
 
 _BUCKET_LEVEL: Final = 47  # A bucket of a histogram is told by 17 bits.
 _N_POSITIVE: Final = 2**16
@@ -60,6 +68,29 @@ def bin_floats(bits: NDArray[np.int64], histogram: Histogram, limit: int) -> Bin
     words = (buckets + _N_POSITIVE).astype(np.uint64)
     found = _Lookup.of(words, places, NO_BITS, limit)
     return found.binned(bits, _BUCKET_LEVEL if words.size else 0)
+
+
+def bins_of_buckets(
+    histogram: Histogram, limit: int
+) -> tuple[int, NDArray[np.uint64], NDArray[np.intp]]:
+    """Level and bins of `bin_floats`, and the bin of each bucket."""
+    words = (histogram.buckets + _N_POSITIVE).astype(np.uint64)
+    coarser, bins, places = _together(words, limit)
+    return (_BUCKET_LEVEL if words.size else 0) + coarser, bins, places
+
+
+def bins_of_texts(
+    words: NDArray[np.uint64], limit: int
+) -> tuple[int, NDArray[np.uint64], NDArray[np.intp]]:
+    """Level and bins of `bin_texts`, and the bin of each string that rows hold, by its hash."""
+    own, level = _prefixed(words, limit)
+    if not level:
+        return _together(own, limit)
+    filled = np.bincount(own.view(np.int64), minlength=2 ** (64 - level)) > 0
+    coarser = level_of(np.flatnonzero(filled), limit)
+    filled = np.logical_or.reduce(filled.reshape(-1, 2**coarser), axis=1)
+    places = (np.cumsum(filled) - 1).take(own.view(np.int64) >> coarser)
+    return level + coarser, np.flatnonzero(filled).astype(np.uint64), places
 
 
 def bin_integers(
@@ -104,12 +135,17 @@ def bin_texts(codes: NDArray[np.intp], words: NDArray[np.uint64], limit: int) ->
         limit: Most bins.
     """
     there = np.flatnonzero(np.bincount(codes, minlength=words.size)[:-1] > 0)
-    own, level = words[there], 0
-    if own.size > limit:  # Leading bits may do, and save sorting many words.
-        prefixes = (own >> np.uint64(_PREFIX_LEVEL)).astype(np.intp)
-        if np.count_nonzero(np.bincount(prefixes)) > limit:
-            own, level = prefixes.astype(np.uint64), _PREFIX_LEVEL
+    own, level = _prefixed(words[there], limit)
     return _Lookup.of(own, there, words.size - 1, limit).binned(codes, level)
+
+
+def _prefixed(words: NDArray[np.uint64], limit: int) -> tuple[NDArray[np.uint64], int]:
+    """Leading bits where they do, which saves sorting many words; and by how much is shifted."""
+    if words.size > limit:
+        prefixes = (words >> np.uint64(_PREFIX_LEVEL)).astype(np.intp)
+        if np.count_nonzero(np.bincount(prefixes)) > limit:
+            return prefixes.astype(np.uint64), _PREFIX_LEVEL
+    return words, 0
 
 
 def bin_times(
@@ -169,16 +205,24 @@ class _Lookup:
             n_places: Places there are; one more is that of no value.
             limit: Most bins.
         """
-        distinct = distinct_of(words)
-        coarser = level_of(distinct, limit)
-        bins = distinct_of(shifted(distinct, coarser))
+        coarser, bins, at = _together(words, limit)
         table = np.full(n_places + 1, bins.size, dtype=np.intp)
-        table[places] = np.searchsorted(bins, shifted(words, coarser))
+        table[places] = at
         return cls(coarser, bins, table)
 
     def binned(self, codes: NDArray[np.intp], level: int) -> Binned:
         """Rows by their places, where words were shifted by a level before."""
         return Binned(level + self.coarser, self.bins, self.table.take(codes))
+
+
+def _together(
+    words: NDArray[np.uint64], limit: int
+) -> tuple[int, NDArray[np.uint64], NDArray[np.intp]]:
+    """By how much words are shifted to be few bins, the bins, and that of each word."""
+    distinct = distinct_of(words)
+    coarser = level_of(distinct, limit)
+    bins = distinct_of(shifted(distinct, coarser))
+    return coarser, bins, np.searchsorted(bins, shifted(words, coarser))
 
 
 def _number_words(values: NDArray[np.float64]) -> NDArray[np.uint64]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from mlops_ray.data.schema import LogicalType
 
 __all__ = ["CarriedCells", "Cells", "Counted", "FixedCells", "TextCells", "counted", "decode"]
+
+_NOWHERE: Final = np.zeros(0, dtype=np.intp)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class FixedCells:
 
     def fill(
         self, words: NDArray[np.uint64], rows: RowParts, piece: Piece
-    ) -> NDArray[np.bool_] | None:
+    ) -> NDArray[np.intp] | None:
         """Write a piece's words as `docs/fingerprint.md` has them.
 
         Args:
@@ -53,24 +55,26 @@ class FixedCells:
             piece: Which rows.
 
         Returns:
-            True where a value is null or NaN; None where none is.
+            Where in the piece a value is null or NaN; None where none is.
         """
         rows.fill(words.view(self.values.dtype), self.values, piece)
-        missing: NDArray[np.bool_] | None = None
+        nulls = _NOWHERE
+        if self.nulls is not None:
+            is_null = np.empty(words.size, dtype=np.bool_)
+            rows.fill(is_null, self.nulls, piece)
+            nulls = np.flatnonzero(is_null)
+        missing = nulls
         if self.is_float:
             floats = words.view(np.float64)
             with np.errstate(invalid="ignore"):  # A signalling NaN is a NaN as well.
                 floats += 0.0  # -0.0 + 0.0 is 0.0; all else stays.
             is_nan = np.isnan(floats)
-            if is_nan.any():
-                missing = is_nan
-                np.putmask(words, is_nan, NAN_WORD)
-        if self.nulls is not None:
-            nulls = np.empty(words.size, dtype=np.bool_)
-            rows.fill(nulls, self.nulls, piece)
-            np.putmask(words, nulls, NULL_WORD)
-            missing = nulls if missing is None else nulls | missing
-        return missing
+            if np.count_nonzero(is_nan):
+                words[is_nan] = NAN_WORD
+                is_nan[nulls] = True
+                missing = np.flatnonzero(is_nan)
+        words[nulls] = NULL_WORD
+        return missing if missing.size else None
 
 
 @dataclass(frozen=True, slots=True)

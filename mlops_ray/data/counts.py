@@ -97,14 +97,13 @@ class ValueCounts:
         return cls.of(dtype, pa.array(list(counts), _TYPES[dtype]), rows)
 
     @classmethod
-    def of_codes(cls, codes: NDArray[np.intp], values: pa.Array) -> Self:
-        """Counts of coded strings of one piece of the data, in any order; for `merged`.
+    def of_rows(cls, rows: NDArray[np.int64], values: pa.Array) -> Self:
+        """Counts of strings of one piece of the data, in any order; for `merged`.
 
         Args:
-            codes: Positions in `values`; the number of values for null, which is not counted.
+            rows: How many hold each of the values.
             values: Strings, none of them null.
         """
-        rows = np.bincount(codes, minlength=len(values))[: len(values)]
         filled = np.flatnonzero(rows)
         found = cls("string", values.take(pa.array(filled)), rows[filled])
         # A dictionary may hold a value twice, so too many entries are looked at more closely.

@@ -67,7 +67,7 @@ class ExactSum:
             raise ColumnError("a value cannot be summed exactly", "NaN, infinity or 2^500 and more")
         running = RunningSum()
         for start in range(0, values.size, MAX_VALUES):
-            running.add(values[start : start + MAX_VALUES].copy(), largest)
+            running.add(values[start : start + MAX_VALUES] + 0.0, largest)  # No -0.0.
         return cls(values.size, *running.sums())
 
     @classmethod
@@ -132,12 +132,13 @@ class RunningSum:
 
     _totals: dict[int, int] = field(default_factory=dict)
     _squares: dict[int, int] = field(default_factory=dict)
+    _tiny_totals: dict[int, int] = field(default_factory=dict)
 
     def add(self, values: NDArray[np.float64], largest: float) -> Digits:
         """Add finite values.
 
         Args:
-            values: At most 2^14 of them; overwritten.
+            values: At most 2^14 of them, none -0.0; overwritten.
             largest: No value is larger in magnitude; below 2^500.
 
         Returns:
@@ -146,7 +147,8 @@ class RunningSum:
         """
         digit = _first_digit(largest)
         digits: Digits = []
-        while values.any():
+        # Bits are looked at faster, and no rest is -0.0.
+        while np.count_nonzero(values.view(np.int64)):
             if digit < _LOWEST_DIGIT:
                 return self._add_apart(values, digits)
             # Adding this rounds to multiples of 2^(20 * digit); all three steps are exact.
@@ -161,9 +163,13 @@ class RunningSum:
 
     def sums(self) -> tuple[int, int]:
         """Sum, and sum of squares, in the units of `ExactSum`."""
-        total = sum(number << _UNIT + exponent for exponent, number in self._totals.items())
+        total = self.total_of_digits() + _in_units(self._tiny_totals)
         squares = sum(number << 2 * _UNIT + exponent for exponent, number in self._squares.items())
         return total, squares
+
+    def total_of_digits(self) -> int:
+        """Sum of what `add` gave back, which is without values below 2^-400."""
+        return _in_units(self._totals)
 
     def _add_digits(self, digits: Digits) -> None:
         for at, (exponent, column) in enumerate(digits):
@@ -182,7 +188,7 @@ class RunningSum:
         raised = RunningSum()
         raised.add(rest[is_tiny] * 2.0**_RAISED_BITS, _TINY * 2.0**_RAISED_BITS)
         for exponent, number in raised._totals.items():
-            _add_to(self._totals, exponent - _RAISED_BITS, number)
+            _add_to(self._tiny_totals, exponent - _RAISED_BITS, number)
         for exponent, number in raised._squares.items():
             _add_to(self._squares, exponent - 2 * _RAISED_BITS, number)
         return others
@@ -203,6 +209,10 @@ class RunningProduct:
     def sum(self) -> int:
         """The sum of the products, in the units of `ExactSum.squares`."""
         return sum(number << 2 * _UNIT + exponent for exponent, number in self._sums.items())
+
+
+def _in_units(sums: dict[int, int]) -> int:
+    return sum(number << _UNIT + exponent for exponent, number in sums.items())
 
 
 def _first_digit(largest: float) -> int:

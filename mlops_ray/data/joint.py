@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mlops_ray.data.binned import Binned
+    from mlops_ray.data.run_counts import RunCounts
 
 __all__ = ["MAX_BINS", "MAX_TARGET_BINS", "JointCounts"]
 
@@ -81,6 +82,34 @@ class JointCounts:
         codes *= n_columns
         codes += target.codes
         counts = np.bincount(codes, minlength=n_rows * n_columns).reshape(n_rows, n_columns)
+        axes = _Axis(column.level, column.bins), _Axis(target.level, target.bins)
+        return cls(*axes, counts, is_equal, product, unmatched)
+
+    @classmethod
+    def of_runs(
+        cls,
+        column: RunCounts,
+        target: Binned,
+        starts: Sequence[int | None],
+        *,
+        is_equal: bool,
+        product: int | None,
+        unmatched: ExactSum,
+    ) -> Self:
+        """Count the rows of a part in each of whose runs the target has one value.
+
+        Args:
+            column: Rows of each run by bin.
+            target: Of the part's rows.
+            starts: The first row of each run; None where it has none.
+            is_equal: See the class, as for the others.
+            product: See there.
+            unmatched: See there.
+        """
+        counts = np.zeros((column.bins.size + 1, target.bins.size + 1), dtype=np.int64)
+        for start, of_run in zip(starts, column.counts, strict=True):
+            if start is not None:
+                counts[:, target.codes[start]] += of_run
         axes = _Axis(column.level, column.bins), _Axis(target.level, target.bins)
         return cls(*axes, counts, is_equal, product, unmatched)
 

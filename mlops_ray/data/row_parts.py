@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["PIECE_ROWS", "Piece", "RowParts"]
+__all__ = ["PIECE_ROWS", "Classes", "Piece", "RowParts"]
 
 # 64 KiB a column of 64 bits: a dozen of them lie in a core's second cache, and BLAS starts no
 # threads for a dot product of that length. At most `data.exact.MAX_VALUES`.
@@ -31,13 +31,28 @@ class Piece:
 
     Attributes:
         part: Number of the part.
+        run: Number of the run, of all parts.
         start: First of its rows, counted in the order of the parts.
         stop: Row behind its last.
     """
 
     part: int
+    run: int
     start: int
     stop: int
+
+
+@dataclass(frozen=True, slots=True)
+class Classes:
+    """Rows sorted into few classes.
+
+    Attributes:
+        codes: The class of each row, in the order of the table.
+        n: Classes there can be.
+    """
+
+    codes: NDArray[np.int8]
+    n: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +61,15 @@ class RowParts:
 
     Attributes:
         n_rows: Rows of all parts.
-        bounds: Where each part starts, in the order of the parts, and where the last ends.
+        cuts: Where each run starts, in the order of the parts, and where the last ends.
         order: Numbers of the table's rows in that order; None where it is the table's own.
+        n_runs: Runs of each part, in each of which all rows are of one class.
     """
 
     n_rows: int
-    bounds: tuple[int, ...]
+    cuts: tuple[int, ...]
     order: NDArray[np.intp] | None = None
+    n_runs: int = 1
 
     @classmethod
     def whole(cls, n_rows: int) -> Self:
@@ -60,27 +77,47 @@ class RowParts:
         return cls(n_rows, (0, n_rows))
 
     @classmethod
-    def of_codes(cls, codes: NDArray[np.integer[Any]], n_parts: int) -> Self:
+    def of_codes(
+        cls, codes: NDArray[np.integer[Any]], n_parts: int, classes: Classes | None = None
+    ) -> Self:
         """Parts by number.
 
         Args:
             codes: The part of each row, below `n_parts`.
             n_parts: Parts there can be.
+            classes: By which the rows of a part are ordered.
 
         Example:
             >>> RowParts.of_codes(np.array([1, 0, 1]), 2).order
             array([1, 0, 2])
         """
-        counts = np.bincount(codes, minlength=n_parts)
-        bounds = (0, *(int(end) for end in np.cumsum(counts)))
+        n_runs = 1
+        if classes is not None:
+            n_runs = classes.n
+            codes = (codes * n_runs + classes.codes).astype(np.int8)  # Sorted by counting.
+        counts = np.bincount(codes, minlength=n_parts * n_runs)
+        cuts = (0, *(int(end) for end in np.cumsum(counts)))
         if (counts == codes.size).any():
-            return cls(codes.size, bounds)
-        return cls(codes.size, bounds, np.argsort(codes, kind="stable"))
+            return cls(codes.size, cuts, None, n_runs)
+        return cls(codes.size, cuts, np.argsort(codes, kind="stable"), n_runs)
+
+    @property
+    def bounds(self) -> tuple[int, ...]:
+        """Where each part starts, in the order of the parts, and where the last ends."""
+        return self.cuts[:: self.n_runs]
 
     @property
     def n_parts(self) -> int:
         """Number of parts."""
         return len(self.bounds) - 1
+
+    def runs_of(self, part: int) -> range:
+        """Numbers of a part's runs."""
+        return range(part * self.n_runs, (part + 1) * self.n_runs)
+
+    def run(self, number: int) -> slice:
+        """Rows of a run, in the order of the parts."""
+        return slice(self.cuts[number], self.cuts[number + 1])
 
     @property
     def sizes(self) -> list[int]:
@@ -89,9 +126,9 @@ class RowParts:
 
     def pieces(self) -> Iterator[Piece]:
         """All rows in pieces of at most `PIECE_ROWS`."""
-        for part, (first, end) in enumerate(pairwise(self.bounds)):
+        for run, (first, end) in enumerate(pairwise(self.cuts)):
             for start in range(first, end, PIECE_ROWS):
-                yield Piece(part, start, min(start + PIECE_ROWS, end))
+                yield Piece(run // self.n_runs, run, start, min(start + PIECE_ROWS, end))
 
     def fill(self, out: NDArray[Any], values: NDArray[Any], piece: Piece) -> None:
         """Write a piece's values of a column in the table's order; types have to agree."""
@@ -101,7 +138,7 @@ class RowParts:
             values.take(self.order[piece.start : piece.stop], out=out, mode="clip")
 
     def rows_of(self, part: int) -> NDArray[np.intp]:
-        """Numbers of a part's rows in the table, increasing."""
+        """Numbers of a part's rows in the table, increasing in each run."""
         start, stop = self.bounds[part], self.bounds[part + 1]
         return np.arange(start, stop) if self.order is None else self.order[start:stop]
 

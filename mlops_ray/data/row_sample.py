@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["MAX_ROWS", "RowSample"]
 
 MAX_ROWS: Final = 2**15
+_SAFELY: Final = 1.05 * MAX_ROWS  # Of so many hashes more than `MAX_ROWS` differ, if all do.
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -39,6 +40,12 @@ class RowSample:
     @classmethod
     def of(cls, hashes: NDArray[np.uint64]) -> Self:
         """Sample of rows by their hashes."""
+        level = _likely_level(hashes.size)
+        if level:
+            low = hashes[hashes < _bound(level)]
+            distinct, rows = np.unique(low, return_counts=True)
+            if distinct.size > MAX_ROWS:  # So at no lower level they would be few.
+                return cls._few(level, distinct, rows.astype(np.int64))
         distinct, rows = np.unique(hashes, return_counts=True)
         return cls._few(0, distinct, rows.astype(np.int64))
 
@@ -47,15 +54,25 @@ class RowSample:
         """Sample of all parts together; their order does not matter."""
         level = max(part.level for part in parts)
         same = [part.at_level(level) for part in parts]
-        distinct, at = np.unique(np.concatenate([p.hashes for p in same]), return_inverse=True)
-        rows = np.bincount(at, np.concatenate([p.rows for p in same]), minlength=distinct.size)
-        return cls._few(level, distinct, rows.astype(np.int64))
+        likely = level + _likely_level(sum(part.hashes.size for part in same))
+        if likely > level:
+            found = cls._added(likely, [part.at_level(likely) for part in same])
+            if found.hashes.size > MAX_ROWS:  # So at no lower level they would be few.
+                return cls._few(likely, found.hashes, found.rows)
+        found = cls._added(level, same)
+        return cls._few(level, found.hashes, found.rows)
+
+    @classmethod
+    def _added(cls, level: int, parts: Sequence[RowSample]) -> Self:
+        distinct, at = np.unique(np.concatenate([p.hashes for p in parts]), return_inverse=True)
+        rows = np.bincount(at, np.concatenate([p.rows for p in parts]), minlength=distinct.size)
+        return cls(level, distinct, rows.astype(np.int64))
 
     @classmethod
     def _few(cls, level: int, hashes: NDArray[np.uint64], rows: NDArray[np.int64]) -> Self:
         while hashes.size > MAX_ROWS:
             level += 1
-            n_left = int(np.searchsorted(hashes, np.uint64(2 ** (64 - level))))
+            n_left = int(np.searchsorted(hashes, _bound(level)))
             hashes, rows = hashes[:n_left], rows[:n_left]
         return cls(level, hashes, rows)
 
@@ -63,7 +80,7 @@ class RowSample:
         """The rows that are left at a level that is no lower."""
         if level == self.level:
             return self
-        n_left = int(np.searchsorted(self.hashes, np.uint64(2 ** (64 - level))))
+        n_left = int(np.searchsorted(self.hashes, _bound(level)))
         return RowSample(level, self.hashes[:n_left], self.rows[:n_left])
 
     @property
@@ -94,3 +111,12 @@ class RowSample:
     def of_content(cls, value: int, arrays: Iterator[NDArray[Any]]) -> Self:
         """The inverse of `content`; takes its arrays off the front."""
         return cls(value, next(arrays), next(arrays))
+
+
+def _likely_level(n_hashes: int) -> int:
+    """The highest level that leaves clearly more than `MAX_ROWS` of so many hashes."""
+    return max(int(n_hashes / _SAFELY).bit_length() - 1, 0)
+
+
+def _bound(level: int) -> np.uint64:
+    return np.uint64(2 ** (64 - level))

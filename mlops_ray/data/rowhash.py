@@ -136,7 +136,7 @@ class RowHasher:
 class HasherPair:
     """Two hashers that take in the same columns."""
 
-    def __init__(self, one: CellHasher, other: CellHasher) -> None:
+    def __init__(self, one: RowHasher, other: RowHasher) -> None:
         self._both = (one, other)
 
     def absorb(self, piece: Piece, words: NDArray[np.uint64]) -> None:
@@ -148,8 +148,12 @@ class HasherPair:
         self, piece: Piece, codes: NDArray[np.intp], table: NDArray[np.uint64]
     ) -> None:
         """Take in a piece of a string column."""
-        for hasher in self._both:
-            hasher.absorb_texts(piece, codes, table)
+        words = np.empty(codes.size, dtype=np.uint64)
+        for lane in range(max(len(hasher.lanes) for hasher in self._both)):
+            table[lane].take(codes, out=words, mode="clip")
+            for hasher in self._both:
+                if lane < len(hasher.lanes):
+                    hasher.absorb(piece, words, lane)
 
     def absorb_lanes(self, piece: Piece, words: NDArray[np.uint64]) -> None:
         """Take in a piece of a column with words of its own for each lane."""

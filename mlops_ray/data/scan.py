@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import partial, reduce
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
+
+import numpy as np
 
 from mlops_ray.data.cells import counted, decode
+from mlops_ray.data.classes import classes_of
 from mlops_ray.data.contract_pass import set_aside, tally_rows
 from mlops_ray.data.contract_tally import ContractTally
 from mlops_ray.data.fingerprint import RowSequence, RowTally
@@ -33,10 +36,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-    from mlops_ray.data.cells import Cells
+    from mlops_ray.data.cells import Cells, Counted
     from mlops_ray.data.column_profile import ColumnProfile
     from mlops_ray.data.rule import CheckPlan
-    from mlops_ray.data.schema import Schema
+    from mlops_ray.data.schema import LogicalType, Schema
     from mlops_ray.data.supervision import Supervision
     from mlops_ray.data.target_rows import ColumnJoint
     from mlops_ray.data.unit import Unit
@@ -44,6 +47,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ALL", "SCAN_SCHEMA", "Scan", "ScanPlan", "combine_answers", "scan", "scan_unit"]
 
+_Target: TypeAlias = "tuple[Counted, LogicalType]"
 SCAN_SCHEMA: Final = "mlops-ray/scan/v2"
 
 ALL: Final = "all"  # The one group of rows where no split is asked for.
@@ -169,8 +173,9 @@ def scan_unit(plan: ScanPlan, unit: Unit) -> bytes:
     """Partial results of one unit."""
     table = read_unit(unit, plan.schema)
     aside = set_aside(table, plan.schema, plan.check, plan.split, ALL)
-    rows = _parts(aside.kept, plan)
-    found = _measured(plan, aside.kept, rows)
+    target = _target(aside.kept, plan)
+    rows = _parts(aside.kept, plan, target)
+    found = _measured(plan, aside.kept, rows, target)
     checked = aside.tally
     if plan.check is not None:
         parts = {group: rows.rows_of(at) for at, group in enumerate(plan.groups)}
@@ -178,10 +183,23 @@ def scan_unit(plan: ScanPlan, unit: Unit) -> bytes:
     return _answer(replace(found, contract=checked))
 
 
-def _measured(plan: ScanPlan, table: pa.Table, rows: RowParts) -> Scan:
+def _target(table: pa.Table, plan: ScanPlan) -> _Target | None:
+    """The column that others are counted beside, decoded."""
+    if plan.supervision is None:
+        return None
+    name = plan.supervision.target
+    dtype = plan.schema[name]
+    target = counted(decode(table.column(name), dtype, name), dtype)
+    if target is None:
+        what, where = "values of this type cannot be a target", Where(key=name)
+        raise ColumnError(what, dtype, "numbers, booleans, texts or times", where=where)
+    return target
+
+
+def _measured(plan: ScanPlan, table: pa.Table, rows: RowParts, target: _Target | None) -> Scan:
     """The statistics of a table, read once column by column."""
     hasher = RowHasher(rows, plan.schema, plan.schema)
-    beside = None if plan.supervision is None else _Beside(plan, table, rows, hasher)
+    beside = None if target is None else _Beside(plan, TargetRows(*target, rows), rows, hasher)
     measured = {}
     for name in sorted(plan.schema):  # The order that the hash wants.
         dtype = plan.schema[name]
@@ -203,15 +221,11 @@ def _measured(plan: ScanPlan, table: pa.Table, rows: RowParts) -> Scan:
 class _Beside:
     """Counts the features of a table beside its target, and hashes the content of its rows."""
 
-    def __init__(self, plan: ScanPlan, table: pa.Table, rows: RowParts, hasher: RowHasher) -> None:
+    def __init__(
+        self, plan: ScanPlan, target: TargetRows, rows: RowParts, hasher: RowHasher
+    ) -> None:
         roles = cast("Supervision", plan.supervision)
-        dtype = plan.schema[roles.target]
-        target = counted(decode(table.column(roles.target), dtype, roles.target), dtype)
-        if target is None:
-            what, where = "values of this type cannot be a target", Where(key=roles.target)
-            raise ColumnError(what, dtype, "numbers, booleans, texts or times", where=where)
-        self._plan, self._roles, self._rows = plan, roles, rows
-        self._target = TargetRows(*target, rows)
+        self._plan, self._roles, self._rows, self._target = plan, roles, rows, target
         self._hasher = hasher
         self._content = RowHasher(rows, plan.schema, roles.columns, n_lanes=1)
         self._joints: dict[str, ColumnJoint] = {}
@@ -248,10 +262,14 @@ def combine_answers(answers: Sequence[bytes]) -> bytes:
     return _answer(_merged({}, answers))
 
 
-def _parts(table: pa.Table, plan: ScanPlan) -> RowParts:
-    if plan.split is None:
-        return RowParts.whole(table.num_rows)
-    return RowParts.of_codes(assign_split(table, plan.schema, plan.split), len(SPLITS))
+def _parts(table: pa.Table, plan: ScanPlan, target: _Target | None) -> RowParts:
+    n_rows, n_parts = table.num_rows, len(plan.groups)
+    classes = None if target is None else classes_of(target[0], n_rows, n_parts)
+    if plan.split is not None:
+        return RowParts.of_codes(assign_split(table, plan.schema, plan.split), n_parts, classes)
+    if classes is None:
+        return RowParts.whole(n_rows)
+    return RowParts.of_codes(np.zeros(n_rows, dtype=np.int8), n_parts, classes)
 
 
 def _merged(schema: Schema, answers: Sequence[bytes]) -> Scan:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -13,19 +14,23 @@ from mlops_ray.data.cells import FixedCells, TextCells
 from mlops_ray.data.exact import LIMIT, ExactSum, RunningProduct, RunningSum
 from mlops_ray.data.histogram import NO_BITS, Histogram, top_bits
 from mlops_ray.data.joint import MAX_TARGET_BINS, JointCounts
+from mlops_ray.data.row_parts import Piece
 from mlops_ray.data.text_hash import hash_texts
 from mlops_ray.data.time_histogram import TimeHistogram
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from numpy.typing import NDArray
 
     from mlops_ray.data.binned import Binned
     from mlops_ray.data.cells import Counted
     from mlops_ray.data.exact import Digits
-    from mlops_ray.data.row_parts import Piece, RowParts
+    from mlops_ray.data.row_parts import RowParts
+    from mlops_ray.data.run_counts import RunCounts
     from mlops_ray.data.schema import LogicalType
 
-__all__ = ["ColumnJoint", "TargetRows", "bin_fixed"]
+__all__ = ["ColumnJoint", "RunSums", "TargetRows", "bin_fixed"]
 
 _NO_BITS: Final = np.zeros(0, dtype=np.int64)
 _GLANCE_ROWS: Final = 64  # Two columns that are not equal differ in one of so many rows.
@@ -40,13 +45,26 @@ class _Piece:
     digits: Digits
 
 
+@dataclass(frozen=True, slots=True)
+class RunSums:
+    """Numbers of a column in one run of the rows.
+
+    Attributes:
+        total: Their sum in units of 2^-1126, without those below 2^-400.
+        n_missing: Rows without a number.
+    """
+
+    total: int
+    n_missing: int
+
+
 class TargetRows:
     """The target, binned for each part of the rows.
 
     Args:
         cells: Its decoded column.
         dtype: Its logical type.
-        rows: The rows' parts.
+        rows: The rows' parts, whose runs are of one class where `data.classes` gave some.
     """
 
     def __init__(self, cells: Counted, dtype: LogicalType, rows: RowParts) -> None:
@@ -54,7 +72,17 @@ class TargetRows:
         self.binned = [_bin_part(cells, dtype, rows, part) for part in range(rows.n_parts)]
         self.pieces: dict[int, _Piece] = {}
         if isinstance(cells, FixedCells) and dtype in {"integer", "float", "boolean"}:
-            self.pieces = {piece.start: _numbers(cells, rows, piece) for piece in rows.pieces()}
+            pieces = _firsts(rows) if self.has_classes else rows.pieces()
+            self.pieces = {piece.start: _numbers(cells, rows, piece) for piece in pieces}
+
+    @property
+    def has_classes(self) -> bool:
+        """Whether each run of the rows has one value of the target."""
+        return self.rows.n_runs > 1
+
+    def has_product(self, part: int) -> bool:
+        """Whether a column of numbers can be multiplied with the target in a part."""
+        return bool(self.pieces or not self.rows.sizes[part])
 
     def beside(self, cells: Counted) -> ColumnJoint:
         """Counts for another column, which are taken while that is measured."""
@@ -75,16 +103,21 @@ class ColumnJoint:
         self._products = [RunningProduct() for _ in range(target.rows.n_parts)]
         self._unmatched = [(RunningSum(), [0]) for _ in range(target.rows.n_parts)]
 
-    def absorb(self, piece: Piece, digits: Digits, missing: NDArray[np.bool_] | None) -> None:
-        """Take in a piece of a column of numbers.
+    @property
+    def has_classes(self) -> bool:
+        """Whether runs are to be counted, by `count_runs`, rather than rows."""
+        return self._target.has_classes
+
+    def absorb(self, piece: Piece, digits: Digits, missing: NDArray[np.intp] | None) -> None:
+        """Take in a piece of a column of numbers, unless runs are counted.
 
         Args:
             piece: Which rows.
             digits: Of the column's values, from `RunningSum.add`.
-            missing: Rows without a value; None where there are none.
+            missing: Rows of the piece without a value; None where there are none.
         """
         own = self._target.pieces.get(piece.start)
-        if own is None:
+        if own is None or self.has_classes:
             return
         self._products[piece.part].add(digits, own.digits)
         if missing is not None:
@@ -96,15 +129,55 @@ class ColumnJoint:
     def count(self, part: int, binned: Binned, *, is_number: bool = False) -> None:
         """Count the rows of a part; parts come in their order."""
         sums, (n,) = self._unmatched[part]
-        has_product = is_number and bool(self._target.pieces or not self._target.rows.sizes[part])
+        has_product = is_number and self._target.has_product(part)
         joint = JointCounts.of(
             binned,
             self._target.binned[part],
-            is_equal=_is_equal(self._cells, self._target.cells, self._target.rows, part),
+            is_equal=self._is_equal(part),
             product=self._products[part].sum() if has_product else None,
             unmatched=ExactSum(n, *sums.sums()),
         )
         self.found.append(joint)
+
+    def count_runs(
+        self, part: int, counts: RunCounts, numbers: Sequence[RunSums] | None = None
+    ) -> None:
+        """Count the runs of a part; parts come in their order.
+
+        Args:
+            part: Number of the part.
+            counts: Rows of each run by bin of the column.
+            numbers: Of a column of numbers the sums of each run.
+        """
+        rows = self._target.rows
+        cuts = [rows.run(run) for run in rows.runs_of(part)]
+        first = rows.bounds[part]
+        product, unmatched = self._sums([cut.start for cut in cuts], numbers or ())
+        has_product = numbers is not None and self._target.has_product(part)
+        joint = JointCounts.of_runs(
+            counts,
+            self._target.binned[part],
+            [cut.start - first if cut.start < cut.stop else None for cut in cuts],
+            is_equal=self._is_equal(part),
+            product=product if has_product else None,
+            unmatched=unmatched,
+        )
+        self.found.append(joint)
+
+    def _sums(self, starts: list[int], numbers: Sequence[RunSums]) -> tuple[int, ExactSum]:
+        """Product with the target, and the target's sums where the column has no number."""
+        product, unmatched = 0, ExactSum()
+        for start, run in zip(starts, numbers, strict=False):
+            piece = self._target.pieces.get(start)
+            if piece is not None:  # The target is a number, and the run has rows.
+                one = ExactSum.of_constant(float(piece.values[0]), 1)
+                product += run.total * one.total
+                n = run.n_missing
+                unmatched += ExactSum(n, n * one.total, n * one.squares)
+        return product, unmatched
+
+    def _is_equal(self, part: int) -> bool:
+        return _is_equal(self._cells, self._target.cells, self._target.rows, part)
 
 
 def bin_fixed(
@@ -138,6 +211,13 @@ def _bin_part(cells: Counted, dtype: LogicalType, rows: RowParts, part: int) -> 
     if cells.is_float:
         return bin_floats(bits, histogram, MAX_TARGET_BINS)
     return bin_integers(values, missing, bits, histogram, MAX_TARGET_BINS)
+
+
+def _firsts(rows: RowParts) -> Iterator[Piece]:
+    """The first row of each run, which stands for all of them."""
+    for run, (start, stop) in enumerate(pairwise(rows.cuts)):
+        if start < stop:
+            yield Piece(run // rows.n_runs, run, start, start + 1)
 
 
 def _numbers(cells: FixedCells, rows: RowParts, piece: Piece) -> _Piece:

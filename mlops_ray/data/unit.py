@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import pyarrow as pa
 
+from mlops_ray.data.arrays import one_array
 from mlops_ray.data.cast import LossyCastError, cast_exactly
 from mlops_ray.data.csv_file import read_csv, read_header
 from mlops_ray.data.jsonl_file import read_jsonl, read_members
@@ -203,7 +204,7 @@ def read_unit(unit: Unit, schema: Schema, columns: Sequence[str] | None = None) 
     # Files may store what is no feature, such as decimals, in several widths.
     joined = pa.concat_tables(tables, promote_options="permissive")
     return pa.table(
-        [_joined(column) for column in joined.unify_dictionaries().columns], names=names
+        [one_array(column) for column in joined.unify_dictionaries().columns], names=names
     )
 
 
@@ -281,7 +282,7 @@ def _canonical(column: pa.ChunkedArray, schema: Schema, name: str, unit: Unit) -
         column = _declared(column, schema[name], name, unit)
         if pa.types.is_dictionary(wanted):
             return _dictionary(column)
-        return _joined(column.cast(wanted))
+        return one_array(column.cast(wanted))
     except pa.ArrowException as error:
         where = Where(file=unit.name, key=name)
         raise unfit(column.type, schema[name], where, error) from None
@@ -297,7 +298,7 @@ def _carried(column: pa.ChunkedArray, dtype: LogicalType, name: str, unit: Unit)
         what = "the column is of another type than when the files were listed"
         where = Where(file=unit.name, key=name)
         raise ColumnError(what, kind_of(column.type), dtype, where=where)
-    return _joined(column.cast(joinable_type(column.type)))
+    return one_array(column.cast(joinable_type(column.type)))
 
 
 def _declared(
@@ -327,11 +328,4 @@ def _dictionary(column: pa.ChunkedArray) -> pa.Array:
         if pa.types.is_dictionary(column.type):
             column = column.cast(column.type.value_type)
         column = column.cast(pa.string()).dictionary_encode()
-    return _joined(column.unify_dictionaries())
-
-
-def _joined(column: pa.ChunkedArray) -> pa.Array:
-    joined = column.combine_chunks()
-    if isinstance(joined, pa.ChunkedArray):
-        return joined.chunk(0) if joined.num_chunks else pa.array([], column.type)
-    return joined
+    return one_array(column.unify_dictionaries())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from mlops_ray.errors import ColumnError, Where
@@ -87,11 +88,11 @@ def _lanes(
                 raise ColumnError(f"{what}that the step refuses", "", "", hint, Where(key=name))
             return float(answer[at])
 
-        known = None
+        known = None if found is None or is_last else found.numbers(number)
         if found is not None and is_last:
-            found.each(number)  # None is refused.
-        elif found is not None:
-            known = found.numbers(number)
+            refused = (value for value in found.values() if encode(value) is Odd.REFUSED)
+            for value in islice(refused, 1):
+                number(value)  # Says so.
         done.lanes.append((name, known))
 
 

@@ -249,16 +249,16 @@ class Categories:
                 merged[found] = merged.get(found, 0) + count
         return Categories(self.name, dict(ordered(merged.items())), n_null)
 
-    def each(self, encode: Callable[[Value | None], float]) -> list[tuple[int, float]]:
-        """Rows and number of every category that there is, and of null."""
-        values = [*self.counts.items(), *([(None, self.n_null)] if self.n_null else [])]
-        return [(count, encode(value)) for value, count in values]
+    def values(self) -> list[Value | None]:
+        """Every category that there is, and at last null where there is one."""
+        return [*self.counts, *([None] if self.n_null else [])]
 
     def numbers(self, encode: Callable[[Value | None], float]) -> Numbers:
         """Statistics of the numbers that categories are replaced by."""
         counts: dict[float, int] = {}
         n_null = 0
-        for count, number in self.each(encode):
+        for value in self.values():
+            count, number = self.n_null if value is None else self.counts[value], encode(value)
             if math.isnan(number):
                 n_null += count
             else:

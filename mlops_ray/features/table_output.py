@@ -34,7 +34,8 @@ __all__ = ["MAX_COLUMNS", "SPLIT_COLUMN", "TablePlan", "write_unit"]
 SPLIT_COLUMN: Final = "split"
 _SPARSE_COLUMNS: Final = ("indices", "values")
 MAX_COLUMNS: Final = 10_000  # Of a Parquet file; what lies in them is written as a whole.
-_PIECE_CELLS: Final = 2**22  # A row group each; bounds what a task holds beside its unit.
+_PIECE_CELLS: Final = 2**22  # A row group each.
+_PIECES_AT_ONCE: Final = 2  # Bounds what a task holds beside its unit.
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +100,13 @@ def write_unit(plan: TablePlan, unit: Unit) -> bytes:
     path = plan.folder / f"part-{unit.index:06}.parquet"
     writer: pq.ParquetWriter | None = None
     step = max(_PIECE_CELLS // len(names), 1)
-    for start in range(0, max(table.num_rows, 1), step):
-        piece = table.slice(start, step)
-        written = _piece(plan, piece, codes[start : start + step], names)
+    at_once = step * _PIECES_AT_ONCE
+    for start in range(0, max(table.num_rows, 1), at_once):
+        piece = table.slice(start, at_once)
+        written = _piece(plan, piece, codes[start : start + at_once], names)
         if writer is None:
             writer = _writer(path, written.schema, plan)
-        writer.write_table(written)
+        writer.write_table(written, row_group_size=step)
     if writer is not None:
         writer.close()
     facts: dict[str, Any] = {"name": path.name, "rows": table.num_rows}
