@@ -15,7 +15,6 @@ import warnings
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
-from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import pyarrow as pa
@@ -25,7 +24,7 @@ from ray.data._internal.execution.resource_manager import ResourceManager  # noq
 from ray.exceptions import RayError, RayTaskError
 
 from mlops_ray.data.quick_start import without_helpers
-from mlops_ray.data.unit_map import add_answer
+from mlops_ray.data.unit_map import add_answer, falling_runs
 from mlops_ray.errors import ClusterError, MlopsRayError, Where
 
 if TYPE_CHECKING:
@@ -114,11 +113,8 @@ def _n_cpus() -> int:
 
 
 def _dealt(n_units: int, n_cpus: int) -> list[range]:
-    """Runs of neighbouring units: a round for all CPUs, then one of shorter runs, and so on."""
     rounds = max(_TASKS_PER_CPU, math.ceil(n_units / (n_cpus * _MAX_UNITS_A_TASK)))
-    weights = [rounds - task // n_cpus for task in range(min(n_units, rounds * n_cpus))]
-    bounds = [n_units * weight // sum(weights) for weight in accumulate(weights, initial=0)]
-    return [range(*pair) for pair in pairwise(bounds) if pair[0] < pair[1]]
+    return falling_runs(n_units, n_cpus, rounds)
 
 
 def _work(

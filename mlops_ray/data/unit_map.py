@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 if TYPE_CHECKING:
@@ -9,7 +10,7 @@ if TYPE_CHECKING:
 
     from mlops_ray.data.unit import Unit
 
-__all__ = ["Combine", "UnitMap", "add_answer", "map_in_process"]
+__all__ = ["Combine", "UnitMap", "add_answer", "falling_runs", "map_in_process"]
 
 # Makes one answer of several; in whatever groups it is done, the last one is the same.
 Combine: TypeAlias = "Callable[[Sequence[bytes]], bytes]"
@@ -55,3 +56,17 @@ def add_answer(answers: list[bytes], answer: bytes, combine: Combine | None) -> 
     answers.append(answer)
     if combine is not None and len(answers) >= _MAX_ANSWERS:
         answers[:] = [combine(answers)]
+
+
+def falling_runs(n_units: int, n_workers: int, n_rounds: int) -> list[range]:
+    """Neighbouring units for each task: a round for all workers, one of shorter runs, and so on.
+
+    So the workers end together, though some units take longer.
+
+    Example:
+        >>> [len(run) for run in falling_runs(12, 2, 3)]
+        [3, 3, 2, 2, 1, 1]
+    """
+    weights = [n_rounds - task // n_workers for task in range(min(n_units, n_rounds * n_workers))]
+    bounds = [n_units * weight // sum(weights) for weight in accumulate(weights, initial=0)]
+    return [range(*pair) for pair in pairwise(bounds) if pair[0] < pair[1]]

@@ -11,8 +11,8 @@ from mlops_ray.data.rule import CheckPlan
 from mlops_ray.data.split import SplitRows
 from mlops_ray.data.strata import strata_from_bytes
 from mlops_ray.data.supervision import Supervision
+from mlops_ray.data.thread_map import ThreadMap
 from mlops_ray.data.unit import list_units
-from mlops_ray.data.unit_map import map_in_process
 from mlops_ray.manifest import ObjectFacts
 from mlops_ray.pipeline.declared import function_names
 from mlops_ray.pipeline.inputs import check_unchanged
@@ -41,6 +41,10 @@ class Means(Protocol):
     @property
     def is_small(self) -> bool:
         """Whether the input is read in this process rather than by Ray Data."""
+
+    @property
+    def num_cpus(self) -> int | None:
+        """Most CPUs to use in this process; all by default."""
 
     @property
     def ray_start_s(self) -> float:
@@ -172,7 +176,7 @@ class Context:
     def unit_map(self) -> UnitMap:
         """What works on the units: this process for a small input, else Ray Data."""
         if self.means.is_small:
-            return map_in_process
+            return ThreadMap(self.means.num_cpus)
         # Imported here: with Ray Data it takes a second, which a small input does not need.
         from mlops_ray.data.ray_map import RayDataMap  # noqa: PLC0415
 

@@ -25,8 +25,8 @@ from mlops_ray.data.scan import ALL, ScanPlan, scan
 from mlops_ray.data.source import find_files
 from mlops_ray.data.split import SplitRows
 from mlops_ray.data.supervision import Supervision
+from mlops_ray.data.thread_map import ThreadMap
 from mlops_ray.data.unit import list_units, read_schema
-from mlops_ray.data.unit_map import map_in_process
 from mlops_ray.errors import ColumnError, ConfigError, Where
 from mlops_ray.pipeline.contract_rules import check_rules, plan_of
 from mlops_ray.pipeline.resolve import declared_casts
@@ -283,7 +283,7 @@ class Dataset:
             files = self._files(Path(folder))
             schema = (shared_schema if self._leaves_out else read_schema)(files, self._casts)
             if sum(file.size_bytes for file in files) < self._threshold:
-                yield _Opened(schema, files, map_in_process)
+                yield _Opened(schema, files, ThreadMap(self._cluster[1]))
                 return
             # Here, so that a small table needs no Ray.
             from mlops_ray.data.ray_map import RayDataMap  # noqa: PLC0415
@@ -291,8 +291,8 @@ class Dataset:
             from mlops_ray.telemetry import quiet_ray_loggers  # noqa: PLC0415
 
             quiet_ray_loggers()
-            with connect(*self._cluster):
-                yield _Opened(schema, files, RayDataMap())
+            with connect(*self._cluster) as cluster:
+                yield _Opened(schema, files, RayDataMap(is_private=cluster.is_own))
 
     def _units(self, table: _Opened, schema: Schema) -> list[Unit]:
         """All units that are read; without those of bad files, if that was declared."""

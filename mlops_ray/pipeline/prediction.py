@@ -101,7 +101,7 @@ def predict_table_to_file(
     predictor = load_admitted(workspace.store, version.bundle, admission)
     files = find_files(data, Path.cwd())
     schema = read_schema(files)
-    inputs = [field.name for field in predictor.signature.inputs]
+    inputs = (field.name for field in predictor.signature.inputs)
     # An absent input is reported by the transform, which knows what it wants.
     columns = [c for c in dict.fromkeys([*spec.data.key, *inputs]) if c in schema]
     model = _Model(workspace.store, version.bundle, admission)
@@ -110,9 +110,9 @@ def predict_table_to_file(
     if not units:
         raise SourceError("the input files hold no rows", "0 row groups", "at least 1")
     quiet_ray_loggers()
-    with connect(address, num_cpus):
+    with connect(address, num_cpus) as cluster:
         started = time.monotonic()
-        n_rows = _write(out, _in_turn(work, units), predictor)
+        n_rows = _write(out, _in_turn(work, units, is_private=cluster.is_own), predictor)
         wall_s = time.monotonic() - started
     return Predictions(
         str(out),
@@ -126,8 +126,13 @@ def predict_table_to_file(
     )
 
 
-def _in_turn(work: Any, units: Sequence[Unit]) -> Iterator[pa.Table]:  # noqa: ANN401 - a partial
-    unit_map = RayDataMap()
+def _in_turn(
+    work: Any,  # noqa: ANN401 - a partial
+    units: Sequence[Unit],
+    *,
+    is_private: bool,
+) -> Iterator[pa.Table]:
+    unit_map = RayDataMap(is_private=is_private)
     for start in range(0, len(units), _UNITS_PER_WRITE):
         for payload in unit_map(work, units[start : start + _UNITS_PER_WRITE]):
             yield pa.ipc.open_stream(payload).read_all()

@@ -66,6 +66,11 @@ class Workers:
         return self.size_bytes < self.placement.in_process_below_bytes
 
     @property
+    def num_cpus(self) -> int | None:
+        """Most CPUs to use in this process; all by default."""
+        return self.placement.num_cpus
+
+    @property
     def ray_start_s(self) -> float:
         """Seconds that starting or joining Ray took; 0 before."""
         return self.cluster.ray_start_s if self.cluster else 0.0

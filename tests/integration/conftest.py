@@ -298,7 +298,7 @@ def _disorder() -> Iterator[None]:
         return map_in_process(fn, units, combine)[::-1]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(context, "map_in_process", in_process)
+        patch.setattr(context, "ThreadMap", lambda _: in_process)
         patch.setattr(ray_map, "_collected", lambda dataset: collected(dataset)[::-1])
         # A task a unit, so that both ways of working have one and the same disorder.
         patch.setattr(ray_map, "_dealt", lambda n, _: [range(at, at + 1) for at in range(n)])
