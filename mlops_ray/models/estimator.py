@@ -1,12 +1,15 @@
 """What an estimator family must offer: parameters, fitting, prediction, files.
 
-A `Family` knows how to fit; a `Fitted` knows how to predict and to write itself as files. Two laws
-hold for every pair, and `tests/models/test_conformance.py` checks them: refitting on equal inputs
-gives equal files, and a row's prediction has the same bits alone and among any other rows.
+A `Family` knows how to fit; a `Fitted` knows how to predict and to write itself as files; a
+`Training` is rows made ready once for many fits. Three laws hold for every family, and
+`tests/models/test_conformance.py` checks them: refitting on equal inputs gives equal files, alone
+and among other fits on the same `Training`, and a row's prediction has the same bits alone and
+among any other rows.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -20,7 +23,14 @@ if TYPE_CHECKING:
 
     from mlops_ray.config.model import Task
 
-__all__ = ["Family", "Fitted", "check_class_indices", "check_training_inputs"]
+__all__ = [
+    "Family",
+    "Fitted",
+    "PlainTraining",
+    "Training",
+    "check_class_indices",
+    "check_training_inputs",
+]
 
 
 class Fitted(Protocol):
@@ -39,6 +49,14 @@ class Fitted(Protocol):
 
     def to_files(self) -> dict[str, bytes]:
         """The estimator as named files without pickle; equal estimators give equal bytes."""
+        ...
+
+
+class Training(Protocol):
+    """Rows that many fits share; what one fit does leaves no trace in another."""
+
+    def fit(self, params: Mapping[str, object], *, seed: int) -> Fitted:
+        """Fit on all rows; see `Family.fit`."""
         ...
 
 
@@ -102,6 +120,18 @@ class Family(Protocol):
         """
         ...
 
+    def prepare(
+        self,
+        X: NDArray[np.float32],
+        y: NDArray[np.int32] | NDArray[np.float64],
+        *,
+        task: Task,
+        n_classes: int,
+        threads: int,
+    ) -> Training:
+        """Make rows ready for many fits; the arguments are those of `fit`."""
+        ...
+
     def from_files(self, files: Mapping[str, bytes], *, task: Task, n_classes: int) -> Fitted:
         """Load what `Fitted.to_files` wrote, from bytes whose digests were checked.
 
@@ -109,6 +139,39 @@ class Family(Protocol):
             ModelError: The files are absent, damaged or hold something else.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class PlainTraining:
+    """Rows of a family that has nothing to make ready: each fit starts from the matrix.
+
+    Attributes:
+        family: What fits.
+        X: Feature rows, shape ``(n_rows, n_features)``.
+        y: Class indices or target values, shape ``(n_rows,)``.
+        task: What is predicted.
+        n_classes: Classes there are; 0 for a regression.
+        threads: Threads of one fit.
+    """
+
+    family: Family
+    X: NDArray[np.float32]
+    y: NDArray[np.int32] | NDArray[np.float64]
+    task: Task
+    n_classes: int
+    threads: int
+
+    def fit(self, params: Mapping[str, object], *, seed: int) -> Fitted:
+        """Fit on all rows; see `Family.fit`."""
+        return self.family.fit(
+            self.X,
+            self.y,
+            params,
+            task=self.task,
+            n_classes=self.n_classes,
+            seed=seed,
+            threads=self.threads,
+        )
 
 
 def check_training_inputs(

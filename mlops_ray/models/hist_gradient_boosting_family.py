@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
+from mlops_ray.models.estimator import PlainTraining
 from mlops_ray.models.params import Choice, Number, Parameter, ParameterTable
 from mlops_ray.models.rowwise import sigmoid_probabilities, softmax_probabilities
 from mlops_ray.models.sklearn_family import (
@@ -109,6 +110,18 @@ class HistGradientBoostingFamily:
         # All that remembers the threads of the fit, and nothing reads it any more.
         estimator._bin_mapper.n_threads = 1  # noqa: SLF001
         return FittedHistGradientBoosting(estimator, task)
+
+    def prepare(
+        self,
+        X: NDArray[np.float32],
+        y: NDArray[np.int32] | NDArray[np.float64],
+        *,
+        task: Task,
+        n_classes: int,
+        threads: int,
+    ) -> PlainTraining:
+        """Take rows for many fits; see `estimator.Family.prepare`."""
+        return PlainTraining(self, X, y, task, n_classes, threads)
 
     def from_files(
         self, files: Mapping[str, bytes], *, task: Task, n_classes: int

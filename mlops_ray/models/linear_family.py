@@ -12,6 +12,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from mlops_ray.errors import ModelError
+from mlops_ray.models.estimator import PlainTraining
 from mlops_ray.models.params import Choice, Number, Parameter, ParameterTable
 from mlops_ray.models.rowwise import linear_margins, sigmoid_probabilities, softmax_probabilities
 from mlops_ray.models.sklearn_family import (
@@ -115,6 +116,18 @@ class LinearFamily:
         # In float32 the solver would stop where rounding stops it.
         fit_sklearn(estimator, X.astype(np.float64), y, n_classes=n_classes, threads=threads)
         return FittedLinear(estimator, task)
+
+    def prepare(
+        self,
+        X: NDArray[np.float32],
+        y: NDArray[np.int32] | NDArray[np.float64],
+        *,
+        task: Task,
+        n_classes: int,
+        threads: int,
+    ) -> PlainTraining:
+        """Take rows for many fits; see `estimator.Family.prepare`."""
+        return PlainTraining(self, X, y, task, n_classes, threads)
 
     def from_files(self, files: Mapping[str, bytes], *, task: Task, n_classes: int) -> FittedLinear:
         """Load a linear model; see `estimator.Family.from_files`."""

@@ -29,10 +29,11 @@ if TYPE_CHECKING:
 
     from mlops_ray.config.model import Task
 
-__all__ = ["FittedXGBoost", "XGBoostFamily"]
+__all__ = ["FittedXGBoost", "XGBoostFamily", "XGBoostTraining"]
 
 _FILE: Final = "model.ubj"
 _SEED_MODULUS: Final = 2**31  # Kept in the range of every generator behind the seed.
+_MOST_MATRICES: Final = 2  # One for each number of bins in turn; each is as large as the table.
 
 _SHARED: Final[dict[str, Parameter]] = {
     "n_estimators": Number(100, 1, 100_000, is_integer=True),
@@ -85,6 +86,60 @@ class FittedXGBoost:
         return {_FILE: bytes(self._booster.save_raw("ubj"))}
 
 
+class XGBoostTraining:
+    """Rows that many boosters share: checked once, and quantised once for each number of bins.
+
+    Args:
+        X: Feature rows, shape ``(n_rows, n_features)``.
+        y: Class indices or target values, shape ``(n_rows,)``.
+        task: What is predicted.
+        n_classes: Classes there are; 0 for a regression.
+        threads: Threads of one fit.
+
+    Raises:
+        ModelError: The rows cannot be used.
+    """
+
+    def __init__(
+        self,
+        X: NDArray[np.float32],
+        y: NDArray[np.int32] | NDArray[np.float64],
+        task: Task,
+        n_classes: int,
+        threads: int,
+    ) -> None:
+        check_training_inputs(X, y)
+        if task != "regression":
+            check_class_indices(y, n_classes)
+        self._X, self._y, self._task, self._threads = X, y, task, threads
+        self._fixed: dict[str, Any] = {
+            "objective": _OBJECTIVES[task],
+            "nthread": threads,
+            "seed_per_iteration": True,
+            "base_score": _base_score(y, task),
+        }
+        if task == "multiclass":
+            self._fixed["num_class"] = n_classes
+        self._quantised: dict[int, xgboost.QuantileDMatrix] = {}
+
+    def fit(self, params: Mapping[str, object], *, seed: int) -> FittedXGBoost:
+        """Fit a booster; see `estimator.Family.fit`."""
+        settings: dict[str, Any] = _PARAMETERS.resolve(params, self._task)
+        n_rounds = settings.pop("n_estimators")
+        rows = self._rows(settings["max_bin"])
+        settings |= {**self._fixed, "seed": seed % _SEED_MODULUS}
+        return FittedXGBoost(xgboost.train(settings, rows, n_rounds), self._task)
+
+    def _rows(self, max_bin: int) -> xgboost.QuantileDMatrix:
+        if max_bin not in self._quantised:
+            while len(self._quantised) >= _MOST_MATRICES:
+                del self._quantised[next(iter(self._quantised))]
+            self._quantised[max_bin] = xgboost.QuantileDMatrix(
+                self._X, self._y, nthread=self._threads, max_bin=max_bin
+            )
+        return self._quantised[max_bin]
+
+
 class XGBoostFamily:
     """Gradient-boosted trees by XGBoost; missing values go to the better side of each split."""
 
@@ -112,18 +167,20 @@ class XGBoostFamily:
         threads: int,
     ) -> FittedXGBoost:
         """Fit a booster; see `estimator.Family.fit`."""
-        check_training_inputs(X, y)
-        settings: dict[str, Any] = self.resolve_params(params, task)
-        settings |= {"objective": _OBJECTIVES[task], "nthread": threads}
-        settings |= {"seed": seed % _SEED_MODULUS, "seed_per_iteration": True}
-        if task != "regression":
-            check_class_indices(y, n_classes)
-        settings["base_score"] = _base_score(y, task)
-        if task == "multiclass":
-            settings["num_class"] = n_classes
-        n_rounds = settings.pop("n_estimators")
-        rows = xgboost.QuantileDMatrix(X, y, nthread=threads, max_bin=settings["max_bin"])
-        return FittedXGBoost(xgboost.train(settings, rows, n_rounds), task)
+        training = self.prepare(X, y, task=task, n_classes=n_classes, threads=threads)
+        return training.fit(params, seed=seed)
+
+    def prepare(
+        self,
+        X: NDArray[np.float32],
+        y: NDArray[np.int32] | NDArray[np.float64],
+        *,
+        task: Task,
+        n_classes: int,
+        threads: int,
+    ) -> XGBoostTraining:
+        """Quantise rows for many fits; see `estimator.Family.prepare`."""
+        return XGBoostTraining(X, y, task, n_classes, threads)
 
     def from_files(
         self, files: Mapping[str, bytes], *, task: Task, n_classes: int

@@ -13,6 +13,16 @@ pytestmark = [
     pytest.mark.parametrize("task", ["binary", "multiclass", "regression"]),
 ]
 N_CLASSES = {"binary": 2, "multiclass": 12, "regression": 0}
+SAMPLED = {
+    "xgboost": {"n_estimators": 4, "subsample": 0.6, "colsample_bytree": 0.6},
+    "hist_gradient_boosting": {"max_iter": 3, "max_features": 0.6},
+    "linear": {},
+}
+OTHERS = {
+    "xgboost": [{}, {"max_bin": 16}, {"max_bin": 32, "grow_policy": "lossguide"}, {"max_depth": 2}],
+    "hist_gradient_boosting": [{}, {"max_bins": 16}],
+    "linear": [{}],
+}
 
 
 def test_a_row_has_the_same_bits_alone_and_among_others(name, task, fit, training_rows):
@@ -55,6 +65,24 @@ def test_refitting_gives_the_same_files(name, task, fit, threads):
     fit(name, task, seed=6)  # Whatever else ran in this process must not matter.
 
     assert fit(name, task, threads=threads).to_files() == first
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_fit_on_shared_rows_is_the_same_as_one_on_rows_of_its_own(
+    name, task, threads, training_rows
+):
+    family = family_named(name)
+    X, y = training_rows(task, with_missing=family.accepts_missing)
+    facts = {"task": task, "n_classes": N_CLASSES[task], "threads": threads}
+    shared = family.prepare(X, y, **facts)
+    drawn = [{**SAMPLED[name], **params} for params in OTHERS[name]]
+
+    first, *_, last = [shared.fit(params, seed=8) for params in (*drawn, drawn[0])]
+
+    assert first.to_files() == last.to_files()
+    for params in drawn:
+        alone = family.fit(X, y, params, seed=8, **facts).to_files()
+        assert shared.fit(params, seed=8).to_files() == alone
 
 
 def test_fitting_does_not_touch_its_inputs(name, task, training_rows):
