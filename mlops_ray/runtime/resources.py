@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import psutil
 
 from mlops_ray.errors import ResourceError
 
-__all__ = ["check_threads", "memory_limit_bytes", "object_store_bytes"]
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["check_threads", "memory_limit_bytes", "object_store_bytes", "shares_of_cpus"]
 
 _CGROUP_LIMITS: Final = (
     Path("/sys/fs/cgroup/memory.max"),
     Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
 )
 _SHARED_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - the mount point Ray's object store uses
+_LEAST_SHARE: Final = 0.1  # Of a CPU.
 _SMALLEST_STORE_BYTES: Final = 80 * 2**20  # Ray refuses less than 75 MiB.
 
 
@@ -33,6 +38,29 @@ def check_threads(threads: int, cpus: int) -> None:
             f"at most {cpus}",
             "lower model.threads, or join a larger cluster with --address",
         )
+
+
+def shares_of_cpus(threads: int, node_cpus: Sequence[float], free: float) -> tuple[int, float]:
+    """How many workers of `threads` threads the nodes hold, and the CPUs to ask for each.
+
+    Where less is free than one worker wants, say beside an endpoint, one worker asks for what there
+    is; where next to nothing is free, it waits for those who work now.
+
+    Args:
+        threads: Threads of a worker, at most the CPUs of the largest node.
+        node_cpus: CPUs of each node.
+        free: CPUs that nobody holds.
+
+    Example:
+        >>> shares_of_cpus(2, [4.0, 3.0], free=7.0)
+        (3, 2.0)
+        >>> shares_of_cpus(2, [2.0], free=0.5)
+        (1, 0.5)
+    """
+    if _LEAST_SHARE <= free < threads:
+        # Ray takes only whole numbers above 1, and counts in ten-thousandths below.
+        return 1, float(math.floor(free)) if free >= 1 else math.floor(free * 1000) / 1000
+    return sum(int(cpus // threads) for cpus in node_cpus), float(threads)
 
 
 def memory_limit_bytes() -> int:

@@ -1,17 +1,17 @@
-"""One trial: fit on the training rows, score on the validation rows. A pure function, Ray-free.
+"""One trial: fit on the training rows, score on the validation rows. Ray-free.
 
-`search.tuner` calls it in many processes; calling it in this one gives the same record.
+The slots of a search do it in many processes; doing it in this one gives the same record.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from mlops_ray.models.families import family_named
 from mlops_ray.models.metrics import score_all
-from mlops_ray.runtime.seeds import derive
 from mlops_ray.search.trial import TrialRecord, failure_message
 
 if TYPE_CHECKING:
@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mlops_ray.config.model import MetricName, Task
+    from mlops_ray.models.estimator import Training
+    from mlops_ray.search.plan import Step
 
-__all__ = ["SearchTask", "fit_trial", "trial_seed"]
+__all__ = ["SearchTask", "TrialRunner"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,6 @@ class SearchTask:
         n_classes: Classes there are; 0 for a regression.
         params: Fixed parameters; what is drawn for a trial goes over them.
         metric: Objective.
-        seed: Seed of the search.
         threads: Threads of one fit.
     """
 
@@ -52,40 +53,41 @@ class SearchTask:
     n_classes: int
     params: Mapping[str, Any]
     metric: MetricName
-    seed: int
     threads: int
 
 
-def trial_seed(seed: int, index: int) -> int:
-    """Seed of the fit of one trial; the refit of the best trial uses it too."""
-    return derive(seed, "trial", index)
-
-
-def fit_trial(task: SearchTask, index: int, params: Mapping[str, Any]) -> TrialRecord:
-    """Fit and score one trial; an error of the fit becomes a `failed` record.
+class TrialRunner:
+    """Runs steps of a search in one process; the training rows are made ready once.
 
     Args:
         task: What all trials share.
-        index: Position of the trial in the search.
-        params: What was drawn for this trial.
     """
-    seed = trial_seed(task.seed, index)
-    try:
-        fitted = family_named(task.family).fit(
+
+    def __init__(self, task: SearchTask) -> None:
+        self._task = task
+
+    def run(self, step: Step) -> TrialRecord:
+        """Fit and score one trial; an error of the fit becomes a `failed` record."""
+        task, params, seed = self._task, dict(step.params), str(step.seed)
+        try:
+            fitted = self._training.fit({**task.params, **params}, seed=step.seed)
+            scores = score_all(task.task, task.y_valid, fitted.predict(task.X_valid))
+        except Exception as error:  # noqa: BLE001 - a search survives whatever its trials die of
+            kind, message = type(error).__name__, failure_message(error)
+            return TrialRecord(step.index, params, seed, "failed", error=kind, message=message)
+        value = scores[task.metric]
+        finite = {name: score for name, score in scores.items() if math.isfinite(score)}
+        if not math.isfinite(value):
+            return TrialRecord(step.index, params, seed, "invalid", metrics=finite)
+        return TrialRecord(step.index, params, seed, "finished", value, finite)
+
+    @cached_property
+    def _training(self) -> Training:
+        task = self._task
+        return family_named(task.family).prepare(
             task.X_train,
             task.y_train,
-            {**task.params, **params},
             task=task.task,
             n_classes=task.n_classes,
-            seed=seed,
             threads=task.threads,
         )
-        scores = score_all(task.task, task.y_valid, fitted.predict(task.X_valid))
-    except Exception as error:  # noqa: BLE001 - a search survives whatever its trials die of
-        kind, message = type(error).__name__, failure_message(error)
-        return TrialRecord(index, dict(params), str(seed), "failed", error=kind, message=message)
-    value = scores[task.metric]
-    finite = {name: score for name, score in scores.items() if math.isfinite(score)}
-    if not math.isfinite(value):
-        return TrialRecord(index, dict(params), str(seed), "invalid", metrics=finite)
-    return TrialRecord(index, dict(params), str(seed), "finished", value, finite)

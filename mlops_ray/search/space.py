@@ -11,45 +11,44 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlops_ray.errors import SearchError
 from mlops_ray.runtime.seeds import derive
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from mlops_ray.config.model import Task
     from mlops_ray.config.search_space import Dimension
     from mlops_ray.models.estimator import Family
+    from mlops_ray.search.trial import TrialRecord
 
-__all__ = ["check_space", "draw"]
+__all__ = ["RandomSearcher", "check_space"]
 
 
-def draw(space: Mapping[str, Dimension], n_trials: int, seed: int) -> list[dict[str, Any]]:
-    """Parameters of `n_trials` trials, sorted by name in each.
+class RandomSearcher:
+    """Draws every trial on its own.
 
     Args:
         space: Dimensions by parameter name.
-        n_trials: Trials wanted, at least 1.
         seed: Seed of the search.
 
-    Returns:
-        Plain Python values; a prefix of what a larger `n_trials` would give.
-
-    Raises:
-        SearchError: The space is empty, so that a second trial would repeat the first.
-
     Example:
-        >>> draw({}, 1, seed=7)
+        >>> RandomSearcher({}, seed=7).ask(0, 1)
         [{}]
     """
-    if not space and n_trials > 1:
-        raise SearchError(
-            "an empty search space has one trial",
-            f"trials: {n_trials}",
-            "trials: 1",
-            "declare 'search.space' or set 'search.trials' to 1",
-        )
-    return [_draw_one(space, derive(seed, "draw", index)) for index in range(n_trials)]
+
+    learns: bool = False
+
+    def __init__(self, space: Mapping[str, Dimension], seed: int) -> None:
+        self._space = space
+        self._seed = seed
+
+    def ask(self, first: int, n: int) -> list[dict[str, Any]]:
+        """Plain Python values, sorted by name in each trial."""
+        indices = range(first, first + n)
+        return [_draw_one(self._space, derive(self._seed, "draw", index)) for index in indices]
+
+    def tell(self, records: Sequence[TrialRecord]) -> None:
+        """Learn nothing."""
 
 
 def check_space(family: Family, space: Mapping[str, Dimension], task: Task) -> list[str]:

@@ -35,7 +35,7 @@ from mlops_ray.pipeline import context
 from mlops_ray.pipeline.stages import evaluate, refit, search
 from mlops_ray.pipeline.worker import _pinned
 from mlops_ray.runtime.seeds import derive
-from mlops_ray.search.objective import fit_trial
+from mlops_ray.search.objective import TrialRunner
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mlops_ray.pipeline.run import Run
+    from mlops_ray.search.plan import Plan
 
 SEED = 7
 N_ROWS = 420
@@ -308,11 +309,14 @@ def _disorder() -> Iterator[None]:
 def _fits_here() -> Any:
     """Trials and fits in this process instead of on Ray workers."""
 
-    def search_here(task: Any, drawn: Sequence[Any], on_trial: Callable[[Any], None]) -> list[Any]:
-        records = [fit_trial(task, index, params) for index, params in enumerate(drawn)]
-        for record in records:
-            on_trial(record)
-        return records
+    def search_here(task: Any, plan: Plan, on_trial: Callable[[Any], None]) -> list[Any]:
+        runner = TrialRunner(task)
+        while not plan.is_done:
+            for step in plan.ready():
+                record = runner.run(step)
+                plan.tell(record)
+                on_trial(record)
+        return plan.records
 
     def work_here(fn: Callable[..., Any], *arguments: Any, threads: int) -> Any:
         here = [ray.get(a) if isinstance(a, ray.ObjectRef) else a for a in arguments]

@@ -15,7 +15,7 @@ import ray
 
 from mlops_ray.pipeline.declared import STAGES
 from mlops_ray.search import tuner
-from mlops_ray.search.trainable import SearchTrainable
+from mlops_ray.search.slot import SearchSlot
 
 pytestmark = pytest.mark.ray
 
@@ -37,17 +37,18 @@ def keys_in(data: bytes, keys: np.ndarray) -> set[int]:
     return found
 
 
-def spying_on(folder: Path) -> type[SearchTrainable]:
-    """A trainable that writes all it can reach to a folder, a file a trial."""
+def spying_on(folder: Path) -> type[SearchSlot]:
+    """A slot that writes all it can reach to a folder, a file a trial."""
 
-    class Spy(SearchTrainable):
+    class Spy(SearchSlot):
         def step(self) -> dict[str, Any]:
-            references = [item for item in gc.get_objects() if isinstance(item, ray.ObjectRef)]
-            parts = [pickle.dumps(self._task), pickle.dumps((self._params_list, self.config))]
+            references = [o for o in gc.get_objects() if isinstance(o, ray.ObjectRef)]
+            references = [reference for reference in references if not reference.is_nil()]
+            parts = [pickle.dumps(self._runner._task), pickle.dumps((self._step, self.config))]
             parts += [pickle.dumps(ray.get(reference, timeout=20)) for reference in references]
             files = [path for path in Path(self.logdir).parent.rglob("*") if path.is_file()]
             parts += [path.read_bytes() for path in files]
-            (folder / f"trial-{self._index}").write_bytes(b"\0".join(parts))
+            (folder / f"trial-{self._step.index}").write_bytes(b"\0".join(parts))
             return super().step()
 
     return Spy
@@ -66,7 +67,7 @@ def test_no_test_key_is_in_anything_that_a_trial_can_reach(bench, tables, tmp_pa
     bench.write(table)
     spied = tmp_path / "spied"
     spied.mkdir()
-    monkeypatch.setattr(tuner, "SearchTrainable", spying_on(spied))
+    monkeypatch.setattr(tuner, "SearchSlot", spying_on(spied))
     store = bench.fresh_store()
 
     run = bench.pipeline(config, store).run()

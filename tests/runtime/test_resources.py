@@ -2,7 +2,12 @@ import psutil
 import pytest
 
 from mlops_ray.errors import ResourceError
-from mlops_ray.runtime.resources import check_threads, memory_limit_bytes, object_store_bytes
+from mlops_ray.runtime.resources import (
+    check_threads,
+    memory_limit_bytes,
+    object_store_bytes,
+    shares_of_cpus,
+)
 
 GIB = 2**30
 
@@ -43,3 +48,18 @@ def test_object_store_fits_into_shared_memory():
 
 def test_object_store_is_never_below_what_ray_accepts():
     assert object_store_bytes(GIB // 10, 64 * 2**20) > 75 * 2**20
+
+
+@pytest.mark.parametrize(
+    ("threads", "node_cpus", "free", "wanted"),
+    [
+        (1, [2.0], 2.0, (2, 1.0)),
+        (2, [8.0, 3.0, 1.0], 12.0, (5, 2.0)),
+        (1, [2.0], 0.0, (2, 1.0)),  # All are busy now: wait for them.
+        (1, [2.0], 0.25, (1, 0.25)),
+        (4, [4.0], 2.5, (1, 2.0)),
+        (1, [2.0], 1 / 3, (1, 0.333)),
+    ],
+)
+def test_workers_ask_for_what_there_is(threads, node_cpus, free, wanted):
+    assert shares_of_cpus(threads, node_cpus, free) == wanted

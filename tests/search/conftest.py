@@ -26,7 +26,6 @@ def make_task():
             "n_classes": 2,
             "params": {"n_estimators": 5},
             "metric": "roc_auc",
-            "seed": 9,
             "threads": 1,
         }
         return SearchTask(**{**fields, **options})

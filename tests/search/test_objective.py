@@ -8,7 +8,13 @@ from sklearn.metrics import roc_auc_score
 
 from mlops_ray.models.families import family_named
 from mlops_ray.runtime.seeds import derive
-from mlops_ray.search.objective import fit_trial, trial_seed
+from mlops_ray.search.objective import TrialRunner
+from mlops_ray.search.plan import Step, trial_seed
+
+
+def fit_trial(task, index, params):
+    """One trial in a process of its own, as it were."""
+    return TrialRunner(task).run(Step(index, params, trial_seed(9, index)))
 
 
 def test_a_trial_is_the_same_whenever_it_runs(make_task):
@@ -18,6 +24,27 @@ def test_a_trial_is_the_same_whenever_it_runs(make_task):
     fit_trial(task, 4, {"max_depth": 4})
 
     assert fit_trial(task, 3, {"max_depth": 2}) == first
+
+
+def test_a_trial_is_the_same_alone_and_after_others_on_the_same_rows(make_task):
+    task = make_task(params={"n_estimators": 5, "subsample": 0.5, "colsample_bytree": 0.5})
+    steps = [Step(i, {"max_depth": 1 + i % 4}, trial_seed(9, i)) for i in range(6)]
+    runner = TrialRunner(task)
+
+    together = [runner.run(step) for step in (*steps, *reversed(steps))]
+
+    alone = [TrialRunner(task).run(step) for step in steps]
+    assert together == [*alone, *reversed(alone)]
+    assert len({record.value for record in alone}) > 1
+
+
+def test_a_task_that_cannot_be_fitted_fails_every_trial_with_its_reason(make_task):
+    runner = TrialRunner(make_task(y_train=np.ones(150, dtype=np.int32)))
+
+    for index in range(2):
+        record = runner.run(Step(index, {}, 1))
+        assert (record.status, record.error) == ("failed", "ModelError")
+        assert "every class" in record.message
 
 
 def test_seed_follows_root_and_index_only(make_task):

@@ -7,9 +7,12 @@ import pytest
 from scipy import stats
 
 from mlops_ray.config.search_space import Dimension
-from mlops_ray.errors import SearchError
 from mlops_ray.models.families import family_named
-from mlops_ray.search.space import check_space, draw
+from mlops_ray.search.space import RandomSearcher, check_space
+
+
+def draw(space, n_trials, seed):
+    return RandomSearcher(space, seed).ask(0, n_trials)
 
 
 def _space(**dimensions):
@@ -26,6 +29,18 @@ MIXED = _space(
 
 def test_more_trials_do_not_change_earlier_ones():
     assert draw(MIXED, 50, seed=7)[:20] == draw(MIXED, 20, seed=7)
+
+
+def test_bits_of_draws_stay():
+    # Written down before there were other searchers: recorded runs draw these for ever.
+    assert draw(MIXED, 1, seed=7) == [
+        {
+            "grow_policy": "lossguide",
+            "learning_rate": 0.19335901040760498,
+            "max_depth": 5,
+            "subsample": 0.7031336744754895,
+        }
+    ]
 
 
 def test_order_of_declaration_has_no_part():
@@ -76,10 +91,10 @@ def test_draws_are_even_over_their_range(name, to_unit):
     assert stats.kstest(to_unit(values), "uniform").pvalue > 0.001
 
 
-def test_an_empty_space_has_one_trial():
-    assert draw({}, 1, seed=0) == [{}]
-    with pytest.raises(SearchError, match="trials: 1"):
-        draw({}, 2, seed=0)
+def test_generations_of_any_size_draw_the_same_trials():
+    searcher = RandomSearcher(MIXED, seed=7)
+
+    assert [*searcher.ask(0, 3), *searcher.ask(3, 7)] == draw(MIXED, 10, seed=7)
 
 
 def test_bounds_that_a_family_does_not_allow_are_listed_once():

@@ -11,19 +11,47 @@ import pytest
 import ray
 from ray.tune.execution.class_cache import ENV_VARS_TO_PROPAGATE
 
-from mlops_ray.errors import ClusterError, ResourceError
-from mlops_ray.search import tuner
-from mlops_ray.search.objective import fit_trial
-from mlops_ray.search.trainable import SearchTrainable
+from mlops_ray.errors import ClusterError, ResourceError, StoreError
+from mlops_ray.search import callback, tuner
+from mlops_ray.search.objective import TrialRunner
+from mlops_ray.search.plan import Plan
+from mlops_ray.search.slot import SearchSlot
 from mlops_ray.search.trial import WORKER_LOST, trial_table
 from mlops_ray.search.tuner import run_search
 
-PARAMS = [{"max_depth": depth} for depth in (1, 2, 3, -1, 4, 5)]
+DEPTHS = (1, 2, 3, -1, 4, 5)
+N = len(DEPTHS)
+
+
+class _Depths:
+    """A searcher that gives one depth after the other."""
+
+    def __init__(self, learns=False):
+        self.learns = learns
+
+    def ask(self, first, n):
+        return [{"max_depth": depth} for depth in DEPTHS[first : first + n]]
+
+    def tell(self, records):
+        pass
+
+
+def make_plan(n_trials=N, *, learns=False, generation=2):
+    return Plan(_Depths(learns), n_trials, generation, seed=9)
+
+
+def records_here(task, plan):
+    """The same trials, one after the other in this process."""
+    while not plan.is_done:
+        for step in plan.ready():
+            plan.tell(TrialRunner(task).run(step))
+    return plan.records
 
 
 @pytest.mark.ray
 @pytest.mark.usefixtures("ray_cluster")
-def test_records_equal_those_of_trials_run_in_this_process(make_task):
+@pytest.mark.parametrize("learns", [False, True])
+def test_records_equal_those_of_trials_run_in_this_process(make_task, learns):
     task = make_task(params={"n_estimators": 5, "subsample": 0.5})
     seen = []
 
@@ -33,10 +61,9 @@ def test_records_equal_those_of_trials_run_in_this_process(make_task):
         with lock:
             seen.append(record)
 
-    records = run_search(task, PARAMS, listen)
+    records = run_search(task, make_plan(learns=learns), listen)
 
-    here = [fit_trial(task, index, params) for index, params in enumerate(PARAMS)]
-    assert trial_table(records) == trial_table(here)
+    assert trial_table(records) == trial_table(records_here(task, make_plan()))
     assert [record.index for record in records] == list(range(6))
     assert sorted(record.index for record in seen) == list(range(6))
     assert records[3].status == "failed"
@@ -48,7 +75,7 @@ def test_nothing_of_a_search_stays_behind(make_task, monkeypatch, tmp_path):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # Other sessions use the system's.
     environment = dict(os.environ)
 
-    run_search(make_task(), PARAMS[:1])
+    run_search(make_task(), make_plan(1))
 
     assert not list(tmp_path.iterdir())
     assert not (Path.home() / "ray_results").exists()
@@ -75,34 +102,74 @@ def test_a_trial_survives_the_death_of_its_worker_but_not_every_time(
 ):
     died = tmp_path / "died"
 
-    class Dying(SearchTrainable):  # Defined here, so that Ray ships the class itself.
+    class Dying(SearchSlot):  # Defined here, so that Ray ships the class itself.
         def step(self):
-            if self._index == 0 and not died.exists():
+            if self._step.index == 0 and not died.exists():
                 died.touch()
                 os._exit(1)
-            if self._index == 1:
+            if self._step.index == 1:
                 os._exit(1)
             return super().step()
 
-    monkeypatch.setattr(tuner, "SearchTrainable", Dying)
+    monkeypatch.setattr(tuner, "SearchSlot", Dying)
 
-    records = run_search(make_task(), PARAMS[:3])
+    records = run_search(make_task(), make_plan(3))
 
     assert died.exists()
-    here = [fit_trial(make_task(), index, params) for index, params in enumerate(PARAMS[:3])]
+    here = records_here(make_task(), make_plan(3))
     assert (records[0], records[2]) == (here[0], here[2])
     assert (records[1].status, records[1].error) == ("failed", WORKER_LOST)
 
 
 @pytest.mark.ray
 @pytest.mark.usefixtures("ray_cluster")
+def test_a_slot_lives_through_the_search(make_task, monkeypatch, tmp_path):
+    class Counted(SearchSlot):
+        def setup(self, config, **kwargs):
+            (tmp_path / f"{os.getpid()}").touch()
+            super().setup(config, **kwargs)
+
+    monkeypatch.setattr(tuner, "SearchSlot", Counted)
+
+    records = run_search(make_task(), make_plan(learns=True, generation=1))
+
+    assert len(records) == N
+    assert 1 <= len(list(tmp_path.iterdir())) <= 2
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("ray_cluster")
+def test_slots_that_die_as_soon_as_they_start_end_the_search(make_task, monkeypatch):
+    class Stillborn(SearchSlot):
+        def setup(self, *_arguments, **_options):
+            os._exit(1)
+
+    monkeypatch.setattr(tuner, "SearchSlot", Stillborn)
+    monkeypatch.setattr(callback, "_MOST_FRUITLESS_STARTS", 2)
+
+    with pytest.raises(ClusterError, match="die as soon as they start"):
+        run_search(make_task(), make_plan(1))
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("ray_cluster")
+def test_an_error_of_the_listener_comes_out_as_it_is(make_task):
+    def refuse(_record):
+        raise StoreError("no space left")
+
+    with pytest.raises(StoreError, match="no space left"):
+        run_search(make_task(), make_plan(), refuse)
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("ray_cluster")
 def test_a_fit_that_no_node_can_hold_is_refused_before_it_starts(make_task):
     with pytest.raises(ResourceError, match=r"model\.threads = 64"):
-        run_search(make_task(threads=64), PARAMS)
+        run_search(make_task(threads=64), make_plan())
 
 
 def test_without_ray_nothing_is_started(make_task, monkeypatch):
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
 
     with pytest.raises(ClusterError, match="a search needs Ray"):
-        run_search(make_task(), PARAMS)
+        run_search(make_task(), make_plan())

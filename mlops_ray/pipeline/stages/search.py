@@ -1,4 +1,4 @@
-"""Search: the trials, drawn beforehand and run on Ray Tune."""
+"""Search: the trials, drawn in generations and run on Ray Tune."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from mlops_ray.pipeline.context import Finished
 from mlops_ray.pipeline.prepared import labels_of, matrix_of
 from mlops_ray.search.objective import SearchTask
-from mlops_ray.search.space import draw
+from mlops_ray.search.plan import Plan
+from mlops_ray.search.space import RandomSearcher
 from mlops_ray.search.trial import best_trial, trial_table
 from mlops_ray.search.tuner import run_search
 
@@ -21,16 +22,18 @@ __all__ = ["execute"]
 
 
 def execute(context: Context) -> Finished:
-    """Draw the trials and run them; that one of them is valid is checked here.
+    """Run the trials; that one of them is valid is checked here.
 
     Raises:
         SearchError: No trial gave a valid result.
     """
     spec = context.spec
     context.means.connect()
-    drawn = draw(spec.search.space, spec.search.trials, int(spec.seeds["search"]))
-    reporter = _TrialReporter(context.progress, len(drawn), spec.objective.mode)
-    records = run_search(_task(context), drawn, on_trial=reporter)
+    seed = int(spec.seeds["search"])
+    searcher = RandomSearcher(spec.search.space, seed)
+    plan = Plan(searcher, spec.search.trials, spec.search.generation, seed)
+    reporter = _TrialReporter(context.progress, plan.n_trials, spec.objective.mode)
+    records = run_search(_task(context), plan, on_trial=reporter)
     best_trial(records, spec.objective.mode)
     outputs = {"trials": context.put("trials", trial_table(records), value=records)}
     n_finished = sum(record.status == "finished" for record in records)
@@ -50,7 +53,6 @@ def _task(context: Context) -> SearchTask:
         n_classes=len(labels_of(context)),
         params=spec.model.params,
         metric=spec.objective.metric,
-        seed=int(spec.seeds["search"]),
         threads=spec.model.threads,
     )
 

@@ -93,16 +93,16 @@ def as_they_end(dataset) -> list[dict]:
 
 def disturb_trials(module) -> None:
     """Trials: each waits after its fit."""
-    fit_trial = module.fit_trial
+    run = module.TrialRunner.run
 
-    @functools.wraps(fit_trial)
-    def slow_trial(task, index, params):
-        record = fit_trial(task, index, params)
-        wait("trial", index)
-        note("trial", index)
+    @functools.wraps(run)
+    def slow_run(runner, step):
+        record = run(runner, step)
+        wait("trial", step.index)
+        note("trial", step.index)
         return record
 
-    module.fit_trial = slow_trial
+    module.TrialRunner.run = slow_run
 
 
 def disturb_best(module) -> None:

@@ -1,0 +1,126 @@
+"""Beside Tune's loop: hears of slots that start, report and die, and gives them their steps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from ray import tune
+
+from mlops_ray.errors import ClusterError
+from mlops_ray.search.slot import RECORD_KEY, SLOT_KEY
+from mlops_ray.search.trial import TrialRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ray.actor import ActorHandle
+    from ray.tune.experiment import Trial
+
+    from mlops_ray.search.dispatch import Dispatch
+    from mlops_ray.search.slot import SearchSlot
+
+__all__ = ["SlotCallback", "StopWhenDone"]
+
+# Of slots that died before they could be given anything, one after the other.
+_MOST_FRUITLESS_STARTS: Final = 6
+
+
+class SlotCallback(tune.Callback):
+    """Feeds the slots.
+
+    Args:
+        dispatch: Knows the steps.
+    """
+
+    def __init__(self, dispatch: Dispatch) -> None:
+        self._dispatch = dispatch
+        self._handles: dict[str, ActorHandle[SearchSlot]] = {}
+        self._fruitless_starts = 0
+        self._failure: Exception | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Tune pickles its callbacks for a restore that we never do; the plan and a listener that
+        # draws on a terminal have no place there.
+        return {}
+
+    @property
+    def is_over(self) -> bool:
+        """Whether Tune should stop: everything is done, or cannot be."""
+        return self._failure is not None or self._dispatch.is_done
+
+    def check(self) -> None:
+        """Raise what went wrong in a callback, where Tune would have made another error of it."""
+        if self._failure is not None:
+            raise self._failure
+
+    def on_trial_result(
+        self,
+        iteration: int,  # noqa: ARG002 - Tune's signature
+        trials: list[Trial],  # noqa: ARG002 - Tune's signature
+        trial: Trial,
+        result: dict[str, Any],
+        **info: object,  # noqa: ARG002 - Tune's signature
+    ) -> None:
+        """A slot says whom to give steps to, or reports a record."""
+        slot = trial.trial_id
+        if SLOT_KEY in result:
+            self._handles[slot] = result.pop(SLOT_KEY)  # Tune writes results into its state.
+            self._fruitless_starts = 0
+            self._do(self._feed)
+        else:
+            record = TrialRecord.from_bytes(result.pop(RECORD_KEY).encode())
+            self._do(lambda: self._dispatch.take(slot, record))
+
+    def on_trial_recover(
+        self,
+        iteration: int,  # noqa: ARG002 - Tune's signature
+        trials: list[Trial],  # noqa: ARG002 - Tune's signature
+        trial: Trial,
+        **info: object,  # noqa: ARG002 - Tune's signature
+    ) -> None:
+        """A slot has died; Tune starts another in its place."""
+        slot = trial.trial_id
+        if self._handles.pop(slot, None) is None:
+            self._fruitless_starts += 1
+            if self._fruitless_starts >= _MOST_FRUITLESS_STARTS:
+                self._failure = ClusterError(
+                    "the workers of the search die as soon as they start",
+                    f"{self._fruitless_starts} times in a row",
+                    hint="'mlops-ray doctor' checks memory, disk and shared memory",
+                )
+        self._do(lambda: self._dispatch.lose(slot))
+
+    def _do(self, act: Callable[[], None]) -> None:
+        try:
+            act()
+            self._feed()
+        except Exception as error:  # noqa: BLE001 - raised again by `check`, as it is
+            self._failure = self._failure or error
+
+    def _feed(self) -> None:
+        for slot, handle in self._handles.items():
+            step = self._dispatch.give(slot)
+            if step is not None:
+                handle.take.remote(step)
+
+
+class StopWhenDone(tune.Stopper):
+    """Ends the slots together, once there is nothing left to do.
+
+    Args:
+        callback: Knows.
+    """
+
+    def __init__(self, callback: SlotCallback) -> None:
+        self._callback = callback
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:  # noqa: ARG002 - Tune's
+        """No slot ends before the others."""
+        return False
+
+    def stop_all(self) -> bool:
+        """Whether the search is over."""
+        return self._callback.is_over

@@ -1,0 +1,83 @@
+"""Which slot works on which step: each slot holds one, and a slot that dies gives its step back.
+
+Nothing here can change a record, only when it is made and where. Ray-free.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from typing import TYPE_CHECKING, Final
+
+from mlops_ray.search.trial import WORKER_LOST, TrialRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mlops_ray.search.plan import Plan, Step
+
+__all__ = ["RESTARTS", "Dispatch"]
+
+# Only the death of a worker process counts here; errors of a fit are records.
+RESTARTS: Final = 2
+
+
+class Dispatch:
+    """Hands the steps of a plan to slots.
+
+    Args:
+        plan: What there is to do.
+        on_record: Told of each record once the plan knows it.
+    """
+
+    def __init__(self, plan: Plan, on_record: Callable[[TrialRecord], None]) -> None:
+        self._plan = plan
+        self._on_record = on_record
+        self._waiting: deque[Step] = deque()
+        self._held: dict[str, Step] = {}
+        self._losses: Counter[int] = Counter()
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing is left to do."""
+        return self._plan.is_done
+
+    def give(self, slot: str) -> Step | None:
+        """The next step for a slot; None where it holds one, or none can run yet."""
+        if slot in self._held:
+            return None
+        if not self._waiting:
+            self._waiting.extend(self._plan.ready())
+        if not self._waiting:
+            return None
+        step = self._held[slot] = self._waiting.popleft()
+        return step
+
+    def take(self, slot: str, record: TrialRecord) -> None:
+        """Take the record of the step that a slot holds."""
+        del self._held[slot]
+        self._keep(record)
+
+    def lose(self, slot: str) -> None:
+        """A slot is gone: its step is the next to be given, or lost if that has not helped."""
+        step = self._held.pop(slot, None)
+        if step is None:
+            return
+        self._losses[step.index] += 1
+        if self._losses[step.index] <= RESTARTS:
+            self._waiting.appendleft(step)
+            return
+        message = f"the worker process died {RESTARTS + 1} times"
+        self._keep(
+            TrialRecord(
+                step.index,
+                dict(step.params),
+                str(step.seed),
+                "failed",
+                error=WORKER_LOST,
+                message=message,
+            )
+        )
+
+    def _keep(self, record: TrialRecord) -> None:
+        self._plan.tell(record)
+        self._on_record(record)

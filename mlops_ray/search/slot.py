@@ -1,0 +1,57 @@
+"""The Tune trainable: a slot, which lives through the search and works off one step after another.
+
+With a Tune trial a configuration Tune starts an actor for nearly each of them: it keeps at most one
+that has nothing to do, and an actor costs two seconds. A slot is a Tune trial that ends with the
+search. It reports once a step, which costs the driver about 1 ms; several steps a report would save
+half of that and leave the other slots idle at the end of a generation.
+
+Tune's `train` takes no argument, so the driver hands over the next step by `take`, a method of the
+same actor: the first report carries the slot's own handle. `train` is a coroutine, so that `take`
+can run while a slot has nothing to do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final
+
+import ray
+from ray import tune
+
+from mlops_ray.search.objective import SearchTask, TrialRunner
+
+if TYPE_CHECKING:
+    from mlops_ray.search.plan import Step
+
+__all__ = ["RECORD_KEY", "SLOT_KEY", "SearchSlot"]
+
+SLOT_KEY: Final = "slot"
+RECORD_KEY: Final = "record"
+
+
+class SearchSlot(tune.Trainable):
+    """Runs the steps it is given and reports the record of each as JSON text."""
+
+    def setup(self, config: dict[str, Any], task: SearchTask | None = None) -> None:  # noqa: ARG002 - Tune's signature
+        """Take the data, which Tune fetches from the object store once an actor."""
+        if task is None:
+            raise ValueError("the search task comes through tune.with_parameters")
+        self._runner = TrialRunner(task)
+        self._steps: asyncio.Queue[Step] = asyncio.Queue()
+        self._is_known = False
+
+    async def take(self, step: Step) -> None:
+        """Take what the next `train` is to do."""
+        self._steps.put_nowait(step)
+
+    async def train(self) -> dict[str, Any]:
+        """Wait for a step and run it; the first call only says whom to give steps to."""
+        if not self._is_known:
+            self._is_known = True
+            return {SLOT_KEY: ray.get_runtime_context().current_actor}
+        self._step = await self._steps.get()
+        return self.step()
+
+    def step(self) -> dict[str, Any]:
+        """Run the step that was taken, wholly."""
+        return {RECORD_KEY: self._runner.run(self._step).to_bytes().decode()}

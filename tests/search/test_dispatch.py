@@ -1,0 +1,72 @@
+"""Dispatch: a step a slot, and what becomes of the steps of slots that die."""
+
+from __future__ import annotations
+
+from mlops_ray.config.search_space import Dimension
+from mlops_ray.search.dispatch import RESTARTS, Dispatch
+from mlops_ray.search.plan import Plan
+from mlops_ray.search.space import RandomSearcher
+from mlops_ray.search.trial import WORKER_LOST, TrialRecord
+
+SPACE = {"max_depth": Dimension.model_validate({"int": [1, 9]})}
+
+
+def _dispatch(n_trials=4):
+    seen = []
+    plan = Plan(RandomSearcher(SPACE, 3), n_trials, generation=2, seed=3)
+    return Dispatch(plan, seen.append), plan, seen
+
+
+def _record(step, value=0.5):
+    return TrialRecord(step.index, dict(step.params), str(step.seed), "finished", value)
+
+
+def test_a_slot_holds_one_step_and_gets_the_next_after_its_record():
+    dispatch, plan, seen = _dispatch(n_trials=3)
+
+    first, second = dispatch.give("a"), dispatch.give("b")
+    assert dispatch.give("a") is None
+    dispatch.take("a", _record(first))
+    third = dispatch.give("a")
+    for slot, step in (("a", third), ("b", second)):
+        assert not dispatch.is_done
+        dispatch.take(slot, _record(step))
+
+    assert dispatch.is_done
+    assert [record.index for record in seen] == [0, 2, 1]
+    assert [record.index for record in plan.records] == [0, 1, 2]
+    assert dispatch.give("a") is None
+
+
+def test_the_step_of_a_dead_slot_is_given_to_the_next_one_that_asks():
+    dispatch, _, seen = _dispatch()
+    dispatch.give("a")
+    lost = dispatch.give("b")
+
+    dispatch.lose("b")
+
+    assert dispatch.give("c") == lost
+    assert seen == []
+
+
+def test_a_step_that_kills_every_slot_is_lost_and_the_others_go_on():
+    dispatch, plan, seen = _dispatch(n_trials=2)
+
+    for number in range(RESTARTS + 1):
+        assert dispatch.give(f"slot {number}").index == 0
+        dispatch.lose(f"slot {number}")
+
+    (record,) = seen
+    assert (record.index, record.status, record.error) == (0, "failed", WORKER_LOST)
+    assert record.message == "the worker process died 3 times"
+    dispatch.take("last", _record(dispatch.give("last")))
+    assert [record.status for record in plan.records] == ["failed", "finished"]
+
+
+def test_a_slot_that_dies_with_nothing_to_do_loses_nothing():
+    dispatch, _, seen = _dispatch()
+
+    dispatch.lose("a")
+
+    assert seen == []
+    assert dispatch.give("b").index == 0
