@@ -21,6 +21,7 @@ from mlops_ray.telemetry import quiet_ray_loggers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from mlops_ray.data.schema import LogicalType, Schema
     from mlops_ray.data.source import InputFile
@@ -88,6 +89,8 @@ class Context:
         digests: Knows the digests of files that have not changed.
         memory: Values of objects that this process made or read already, by digest.
         objects: What the stage has put into the store.
+        journal: Where the stage may keep what it has done so far, for the next run that computes
+            the same key; removed once it has finished. None where nothing may be reused.
     """
 
     spec: Spec
@@ -100,6 +103,7 @@ class Context:
     digests: DigestCache
     memory: dict[str, Any]
     objects: dict[str, ObjectFacts]
+    journal: Path | None = None
 
     @cached_property
     def units(self) -> list[Unit]:

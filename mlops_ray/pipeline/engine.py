@@ -16,12 +16,20 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_ray.manifest import ObjectFacts, StageFacts, StageOutputs, StageRecord, key_of
 from mlops_ray.pipeline.declared import STAGE_NAMES, STAGES
-from mlops_ray.pipeline.stage_cache import keep, look_up, pointer_key, record_facts
+from mlops_ray.pipeline.stage_cache import (
+    journal_path,
+    keep,
+    look_up,
+    pointer_key,
+    record_facts,
+    remove_journal,
+)
 from mlops_ray.runtime.import_closure import import_closure
 from mlops_ray.storage import fail_point, hex_of, process_lock
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from mlops_ray.data.source import InputFile
     from mlops_ray.manifest import Spec
@@ -111,11 +119,12 @@ class Engine:
             else:
                 self.progress.stage_finished(stage.name, wall_s)
 
-    def context(self, objects: dict[str, ObjectFacts]) -> Context:
+    def context(self, objects: dict[str, ObjectFacts], journal: Path | None = None) -> Context:
         """What a stage is given now.
 
         Args:
             objects: Takes what it puts into the store.
+            journal: Where it may keep what it has done so far.
         """
         from mlops_ray.pipeline.context import Context  # noqa: PLC0415 - a reused run needs no Ray
 
@@ -130,6 +139,7 @@ class Engine:
             digests=self.digests,
             memory=self._memory,
             objects=objects,
+            journal=journal,
         )
 
     @property
@@ -148,7 +158,8 @@ class Engine:
             lock = self.objects.store.root / "locks" / f"key-{hex_of(declared['key'])}.lock"
             say = partial(self.progress.note, f"another run computes stage {stage.name}; waiting")
             stack.enter_context(process_lock(lock, on_wait=say))
-            return self._reused(declared["key"]) or self._computed(stage, declared)
+            journal = journal_path(self.objects.store, declared["key"])
+            return self._reused(declared["key"]) or self._computed(stage, declared, journal)
 
     def _reused(self, key: str) -> _Ended | None:
         store = self.objects.store
@@ -163,9 +174,11 @@ class Engine:
         )
         return _Ended(found.record, found.engine, found.facts, is_hit=True)
 
-    def _computed(self, stage: Stage, declared: dict[str, Any]) -> _Ended:
+    def _computed(
+        self, stage: Stage, declared: dict[str, Any], journal: Path | None = None
+    ) -> _Ended:
         objects: dict[str, ObjectFacts] = {}
-        finished: Finished = import_module(stage.module).execute(self.context(objects))
+        finished: Finished = import_module(stage.module).execute(self.context(objects, journal))
         record = StageRecord(
             **declared,
             outputs=finished.outputs,
@@ -173,6 +186,8 @@ class Engine:
         )
         kept = keep(self.objects.store, record, finished.engine, finished.facts)
         self.objects.note_facts(kept)
+        if journal is not None:
+            remove_journal(journal)
         return _Ended(record, finished.engine, finished.facts, is_hit=False)
 
     def _note(self, ended: _Ended, wall_s: float) -> None:

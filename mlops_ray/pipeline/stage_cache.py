@@ -15,10 +15,19 @@ from mlops_ray.storage import fail_point, hex_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from mlops_ray.storage import ObjectStore
 
-__all__ = ["Lookup", "keep", "look_up", "pointer_key", "record_facts"]
+__all__ = [
+    "Lookup",
+    "journal_path",
+    "keep",
+    "look_up",
+    "pointer_key",
+    "record_facts",
+    "remove_journal",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +55,19 @@ class Lookup:
 def pointer_key(key: str) -> str:
     """Where the pointer of a stage's key lies in the store."""
     return f"stages/key-{hex_of(key)}.json"
+
+
+def journal_path(store: ObjectStore, key: str) -> Path:
+    """Where the stage of a key may keep what it has done, until it has finished."""
+    return store.root / "journals" / f"{hex_of(key)}.jsonl"
+
+
+def remove_journal(journal: Path) -> None:
+    """The stage has its record: what it did on the way is needed no more."""
+    if journal.exists():
+        fail_point("ledger.remove")
+        journal.unlink(missing_ok=True)
+        fail_point("ledger.removed")
 
 
 def look_up(store: ObjectStore, key: str, is_whole: Callable[[str], bool]) -> Lookup:

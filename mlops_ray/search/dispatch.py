@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from mlops_ray.search.trial import WORKER_LOST, TrialRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from mlops_ray.search.plan import Plan, Step
 
@@ -26,15 +26,23 @@ class Dispatch:
 
     Args:
         plan: What there is to do.
-        on_record: Told of each record once the plan knows it.
+        on_record: Told of each record that was made, before the plan is.
+        known: Records of an earlier attempt; what they answer is not done again.
     """
 
-    def __init__(self, plan: Plan, on_record: Callable[[TrialRecord], None]) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        on_record: Callable[[TrialRecord], None],
+        known: Iterable[TrialRecord] = (),
+    ) -> None:
         self._plan = plan
         self._on_record = on_record
+        self._known = {record.index: record for record in known}
         self._waiting: deque[Step] = deque()
         self._held: dict[str, Step] = {}
         self._losses: Counter[int] = Counter()
+        self._look_ahead()
 
     @property
     def is_done(self) -> bool:
@@ -45,8 +53,7 @@ class Dispatch:
         """The next step for a slot; None where it holds one, or none can run yet."""
         if slot in self._held:
             return None
-        if not self._waiting:
-            self._waiting.extend(self._plan.ready())
+        self._look_ahead()
         if not self._waiting:
             return None
         step = self._held[slot] = self._waiting.popleft()
@@ -79,5 +86,20 @@ class Dispatch:
         )
 
     def _keep(self, record: TrialRecord) -> None:
-        self._plan.tell(record)
         self._on_record(record)
+        self._plan.tell(record)
+
+    def _look_ahead(self) -> None:
+        """Have a step waiting, if the plan has one that no known record answers."""
+        while not self._waiting and (steps := self._plan.ready()):
+            for step in steps:
+                record = self._known.pop(step.index, None)
+                if record is not None and _answers(record, step):
+                    self._plan.tell(record)
+                else:
+                    self._waiting.append(step)
+
+
+def _answers(record: TrialRecord, step: Step) -> bool:
+    """A searcher that does not keep its promises may draw other trials than before."""
+    return record.seed == str(step.seed) and record.params == dict(step.params)

@@ -26,7 +26,7 @@ from mlops_ray.search.dispatch import Dispatch
 from mlops_ray.search.slot import SearchSlot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from mlops_ray.search.objective import SearchTask
     from mlops_ray.search.plan import Plan
@@ -49,7 +49,10 @@ _TUNE_ENVIRONMENT: Final[dict[str, str | None]] = {
 
 
 def run_search(
-    task: SearchTask, plan: Plan, on_trial: Callable[[TrialRecord], None] | None = None
+    task: SearchTask,
+    plan: Plan,
+    on_trial: Callable[[TrialRecord], None] | None = None,
+    known: Iterable[TrialRecord] = (),
 ) -> list[TrialRecord]:
     """Run all steps of a plan.
 
@@ -57,6 +60,7 @@ def run_search(
         task: What all trials share; it is put into the object store once.
         plan: The trials.
         on_trial: Called in this process after each trial, in the order in which they end.
+        known: Records of an earlier attempt; what they answer is not done again.
 
     Returns:
         One record a trial, sorted by index.
@@ -68,7 +72,10 @@ def run_search(
     if not ray.is_initialized():
         raise ClusterError("a search needs Ray", hint="connect with runtime.cluster first")
     n_slots, cpus = _shares(task.threads)
-    callback = SlotCallback(Dispatch(plan, on_trial or (lambda _: None)))
+    dispatch = Dispatch(plan, on_trial or (lambda _: None), known)
+    if dispatch.is_done:
+        return plan.records
+    callback = SlotCallback(dispatch)
     with session_folder(Path(tempfile.gettempdir())) as folder, _quiet_tune():
         tune.Tuner(
             tune.with_resources(tune.with_parameters(SearchSlot, task=task), {"cpu": cpus}),

@@ -41,8 +41,8 @@ from mlops_ray.pipeline.stage_cache import pointer_key
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-# Passed by `store gc` and `features build`, and stopped at in tests of their own.
-OTHERS = ("collect.", "features.")
+# Passed by `store gc`, `features build` and the search stage, and stopped at in tests of their own.
+OTHERS = ("collect.", "features.", "ledger.")
 
 
 class Point(NamedTuple):

@@ -309,13 +309,15 @@ def _disorder() -> Iterator[None]:
 def _fits_here() -> Any:
     """Trials and fits in this process instead of on Ray workers."""
 
-    def search_here(task: Any, plan: Plan, on_trial: Callable[[Any], None]) -> list[Any]:
+    def search_here(
+        task: Any, plan: Plan, on_trial: Callable[[Any], None], _known: Sequence[Any]
+    ) -> list[Any]:
         runner = TrialRunner(task)
         while not plan.is_done:
             for step in plan.ready():
                 record = runner.run(step)
-                plan.tell(record)
                 on_trial(record)
+                plan.tell(record)
         return plan.records
 
     def work_here(fn: Callable[..., Any], *arguments: Any, threads: int) -> Any:

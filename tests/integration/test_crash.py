@@ -116,7 +116,11 @@ def test_killed_at_every_fail_point_nothing_is_torn_and_the_same_command_ends_th
 
 
 def test_the_fail_points_that_no_run_passes_are_stopped_at_by_a_test_of_their_own():
-    tests = ("tests/storage/test_collect.py", "tests/pipeline/test_feature_build.py")
+    tests = (
+        "tests/storage/test_collect.py",
+        "tests/pipeline/test_feature_build.py",
+        "tests/search/test_ledger.py",
+    )
     stopped_at = "".join((ROOT / name).read_text(encoding="utf-8") for name in tests)
 
     others = {name for name in names_in_source() if name.startswith(OTHERS)}
@@ -156,6 +160,28 @@ def test_killed_in_the_middle_of_a_fit_the_cpus_are_free_and_the_next_run_goes_o
     assert place.records.run(line["run_id"]).envelope.parent == runs[1].run_id
     assert [worker.is_running() for worker in hung] == [False] * len(hung)
     assert [run.gone_after_s() < GONE_WITHIN_S for run in killed] == [True, True]
+
+
+def test_killed_in_the_middle_of_a_search_the_next_run_redoes_what_was_running(head, tmp_path):
+    project = write_project(
+        tmp_path / "project",
+        changes={"search": {"trials": 8, "space": {"C": {"log_uniform": [0.1, 10]}}}},
+    )
+    wanted = Place.made(project, tmp_path / "whole", head).run()
+    place = Place.made(project, tmp_path / "killed", head)
+    trace = tmp_path / "trace"
+
+    started = place.stopped_at("ledger.appended", 5)
+    started.kill(whole_group=False)
+    line = place.run(MLOPS_RAY_FAIL_POINT_TRACE=str(trace))
+
+    assert line["code"] == 0, line["stderr"]
+    assert line["result_id"] == wanted["result_id"]
+    assert "5 trials are known from a search that was cut off" in line["stderr"]
+    assert trace.read_text(encoding="ascii").split().count("ledger.appended") == 3
+    assert line["trials"]["finished"] == 8
+    assert list((place.store / "journals").iterdir()) == []
+    assert problems_of(place) == []
 
 
 @pytest.fixture

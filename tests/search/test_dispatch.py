@@ -63,6 +63,32 @@ def test_a_step_that_kills_every_slot_is_lost_and_the_others_go_on():
     assert [record.status for record in plan.records] == ["failed", "finished"]
 
 
+def test_known_records_are_not_made_again_and_those_of_other_trials_are_no_answer():
+    whole = Plan(RandomSearcher(SPACE, 3), 4, generation=4, seed=3)
+    steps = whole.ready()
+    foreign = TrialRecord(2, {"max_depth": 0}, str(steps[2].seed), "finished", 0.1)
+    known = [_record(steps[0]), foreign, _record(steps[3])]
+    seen = []
+    plan = Plan(RandomSearcher(SPACE, 3), 4, generation=2, seed=3)
+    dispatch = Dispatch(plan, seen.append, known)
+
+    given = []
+    while not dispatch.is_done:
+        given.append(dispatch.give("a"))
+        dispatch.take("a", _record(given[-1]))
+
+    assert [step.index for step in given] == [1, 2]
+    assert [record.index for record in seen] == [1, 2]
+    assert plan.records == [_record(step) for step in steps]
+
+
+def test_a_search_that_is_known_wholly_has_nothing_to_do():
+    whole = Plan(RandomSearcher(SPACE, 3), 2, generation=2, seed=3)
+    plan = Plan(RandomSearcher(SPACE, 3), 2, generation=2, seed=3)
+
+    assert Dispatch(plan, [].append, [_record(step) for step in whole.ready()]).is_done
+
+
 def test_a_slot_that_dies_with_nothing_to_do_loses_nothing():
     dispatch, _, seen = _dispatch()
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from mlops_ray.pipeline.context import Finished
 from mlops_ray.pipeline.prepared import labels_of, matrix_of
+from mlops_ray.search.ledger import open_ledger
 from mlops_ray.search.objective import SearchTask
 from mlops_ray.search.plan import Plan
 from mlops_ray.search.space import RandomSearcher
@@ -14,6 +16,8 @@ from mlops_ray.search.trial import best_trial, trial_table
 from mlops_ray.search.tuner import run_search
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mlops_ray.pipeline.context import Context
     from mlops_ray.search.trial import TrialRecord
     from mlops_ray.telemetry.progress import Progress
@@ -32,8 +36,19 @@ def execute(context: Context) -> Finished:
     seed = int(spec.seeds["search"])
     searcher = RandomSearcher(spec.search.space, seed)
     plan = Plan(searcher, spec.search.trials, spec.search.generation, seed)
-    reporter = _TrialReporter(context.progress, plan.n_trials, spec.objective.mode)
-    records = run_search(_task(context), plan, on_trial=reporter)
+    with ExitStack() as stack:
+        ledger = stack.enter_context(open_ledger(context.journal)) if context.journal else None
+        known = ledger.records if ledger else []
+        if known:
+            context.progress.note(f"{len(known)} trials are known from a search that was cut off")
+        reporter = _TrialReporter(context.progress, plan.n_trials, spec.objective.mode, known)
+
+        def keep(record: TrialRecord) -> None:
+            if ledger:
+                ledger.append(record)
+            reporter(record)
+
+        records = run_search(_task(context), plan, keep, known)
     best_trial(records, spec.objective.mode)
     outputs = {"trials": context.put("trials", trial_table(records), value=records)}
     n_finished = sum(record.status == "finished" for record in records)
@@ -60,22 +75,29 @@ def _task(context: Context) -> SearchTask:
 class _TrialReporter:
     """Tells the progress display of each trial: how many are done, the best, the time left."""
 
-    def __init__(self, progress: Progress, total: int, mode: str) -> None:
+    def __init__(
+        self, progress: Progress, total: int, mode: str, known: Sequence[TrialRecord]
+    ) -> None:
         self._progress = progress
         self._total = total
         self._better = max if mode == "max" else min
         self._first_end = 0.0
-        self._done = 0
+        self._n_known = len(known)
+        self._done = self._n_known
         self._best: float | None = None
+        for record in known:
+            self._compare(record.value)
 
     def __call__(self, record: TrialRecord) -> None:
         self._done += 1
-        if record.value is not None:
-            known = [value for value in (self._best, record.value) if value is not None]
-            self._best = self._better(known)
+        self._compare(record.value)
         now = time.monotonic()
         # The first trial also pays the start of the workers; it would make the estimate absurd.
         self._first_end = self._first_end or now
-        counted = self._done - 1
+        counted = self._done - self._n_known - 1
         eta_s = (now - self._first_end) / counted * (self._total - self._done) if counted else None
         self._progress.trial_finished(self._done, self._total, record.value, self._best, eta_s)
+
+    def _compare(self, value: float | None) -> None:
+        candidates = [v for v in (self._best, value) if v is not None]
+        self._best = self._better(candidates, default=None)
