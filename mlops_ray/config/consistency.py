@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from mlops_ray.config.contract_consistency import contract_contradictions
 from mlops_ray.config.model import METRICS
+from mlops_ray.config.search_consistency import search_contradictions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,12 +28,7 @@ def contradictions(config: PipelineConfig) -> Iterator[_Contradiction]:
     yield from contract_contradictions(config.data)
     for name in sorted(set(config.search.space) & set(config.model.params)):
         yield ("search", "space", name), "also fixed in 'model.params'", "keep one of the two"
-    if not config.search.space and config.search.trials > 1:
-        yield (
-            ("search", "trials"),
-            f"{config.search.trials} trials of an empty search space would all be the same",
-            "declare 'search.space' or set trials to 1",
-        )
+    yield from search_contradictions(config.search)
     if config.register_ is not None and not config.gates:
         yield (
             ("register",),

@@ -100,6 +100,8 @@ def _leaves(value: Any, path: _Path, *, is_given: bool) -> Iterator[tuple[_Path,
     """
     if isinstance(value, BaseModel):
         for name, field in type(value).model_fields.items():
+            if field.exclude_if is not None and field.exclude_if(getattr(value, name)):
+                continue  # As if there were no such field.
             is_set = is_given and name in value.model_fields_set
             yield from _leaves(getattr(value, name), (*path, field.alias or name), is_given=is_set)
     elif isinstance(value, dict) and value:

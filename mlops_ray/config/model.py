@@ -7,6 +7,9 @@ beside the data (does the column exist?) are checked there; what the file alone 
 
 from __future__ import annotations
 
+import operator
+import re
+from functools import partial
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -20,6 +23,7 @@ from mlops_ray.config.source import ColumnType, SourceConfig
 
 __all__ = [
     "METRICS",
+    "SEARCHERS",
     "TASKS",
     "ColumnConfig",
     "DataConfig",
@@ -45,8 +49,11 @@ MetricName = Literal[
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
 Column = Annotated[str, Field(min_length=1)]
 Share = Annotated[float, Field(gt=0, lt=1)]
+Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 
 TASKS: Final[tuple[Task, ...]] = ("binary", "multiclass", "regression")
+SEARCHERS: Final = ("random", "grid", "sobol", "tpe", "cma_es")
+_IN_A_MODULE: Final = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 _CLASSIFICATION: Final = frozenset({"binary", "multiclass"})
 # Metric -> (direction that is better, tasks it makes sense for).
 METRICS: Final[dict[str, tuple[Literal["max", "min"], frozenset[str]]]] = {
@@ -166,13 +173,42 @@ class ModelConfig(Declared):
 
 
 class SearchConfig(Declared):
-    """The hyperparameter search; concurrency is not here because it may not matter."""
+    """The hyperparameter search; concurrency is not here because it may not matter.
+
+    Attributes:
+        space: Parameter -> the values it may take.
+        searcher: One of `SEARCHERS`, or ``module:Class`` of the project.
+        trials: Trials to draw.
+        generation: Trials that are drawn before the results of any of them count.
+        refit_on: Rows of the final fit.
+        warm_start: Digest of the trial table of an earlier run, which the searcher learns from.
+    """
 
     space: dict[str, Dimension] = Field(default_factory=dict)
-    searcher: Literal["random"] = "random"
+    searcher: str = "random"
     trials: int = Field(default=1, ge=1, le=100_000)
     generation: int = Field(default=4, ge=1, le=10_000)
     refit_on: Literal["train", "train_and_valid"] = "train_and_valid"
+    warm_start: Digest | None = Field(default=None, exclude_if=partial(operator.is_, None))
+
+    @field_validator("searcher")
+    @classmethod
+    def _is_known(cls, searcher: str) -> str:
+        if searcher not in SEARCHERS and not _IN_A_MODULE.fullmatch(searcher):
+            known = ", ".join(SEARCHERS)
+            msg = f"unknown searcher {searcher!r}; known: {known}, or module:Class of the project"
+            raise ValueError(msg)
+        return searcher
+
+    @property
+    def learns(self) -> bool:
+        """Whether results can change what is drawn next."""
+        return self.searcher not in {"random", "grid", "sobol"}
+
+    @property
+    def searcher_module(self) -> str | None:
+        """The project's module that draws; None for a searcher of ours."""
+        return self.searcher.partition(":")[0] if ":" in self.searcher else None
 
 
 class GateConfig(Declared):

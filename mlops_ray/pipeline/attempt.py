@@ -11,7 +11,7 @@ from mlops_ray.config.secret_formats import redacted
 from mlops_ray.errors import ContractError, MlopsRayError
 from mlops_ray.manifest import ErrorFacts, Result, State
 from mlops_ray.pipeline.assemble import assemble
-from mlops_ray.pipeline.declared import function_modules
+from mlops_ray.pipeline.declared import function_modules, searcher_modules
 from mlops_ray.pipeline.engine import Engine, Reuse
 from mlops_ray.pipeline.workers import Placement, Workers
 from mlops_ray.runtime.cpu_time import CpuTime
@@ -111,7 +111,7 @@ class Attempt:
                 reuse=self.reuse,
                 facts=self.circumstances.stages,
             )
-            modules = function_modules(frozen.spec)
+            modules = [*function_modules(frozen.spec), *searcher_modules(frozen.spec)]
             if self.code is not None:
                 cleanup.enter_context(importing(self.code, frozen.code, modules))
             engine.run()

@@ -9,12 +9,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from mlops_ray.runtime.environment import SEARCHER_PACKAGES
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from mlops_ray.manifest import Spec
 
-__all__ = ["STAGES", "STAGE_NAMES", "Outputs", "Stage", "function_modules", "function_names"]
+__all__ = [
+    "STAGES",
+    "STAGE_NAMES",
+    "Outputs",
+    "Stage",
+    "function_modules",
+    "function_names",
+    "searcher_modules",
+]
 
 # Stage -> name of an output -> its digest, for the stages that are done.
 Outputs: TypeAlias = "Mapping[str, Mapping[str, str]]"
@@ -30,12 +40,14 @@ class Stage:
         inputs: Digests that it reads, by name; those of input files stand under ``file:<name>``.
         params: Everything of the spec that it looks at, under the keys of a pipeline file.
         computes_features: Whether it runs the feature functions that a project declares.
+        draws_trials: Whether it runs the searcher.
     """
 
     name: str
     inputs: Callable[[Spec, Outputs], dict[str, str]]
     params: Callable[[Spec], dict[str, Any]]
     computes_features: bool = False
+    draws_trials: bool = False
 
     @property
     def module(self) -> str:
@@ -44,7 +56,14 @@ class Stage:
 
     def modules(self, spec: Spec) -> list[str]:
         """All modules whose import closures are the stage's code."""
-        return [self.module, *(function_modules(spec) if self.computes_features else [])]
+        functions = function_modules(spec) if self.computes_features else []
+        return [self.module, *functions, *(searcher_modules(spec) if self.draws_trials else [])]
+
+    def packages(self, spec: Spec) -> dict[str, str]:
+        """Versions that count for it: what only draws trials counts where they are drawn."""
+        if self.draws_trials:
+            return spec.packages
+        return {name: v for name, v in spec.packages.items() if name not in SEARCHER_PACKAGES}
 
 
 def function_modules(spec: Spec) -> list[str]:
@@ -56,6 +75,12 @@ def function_names(spec: Spec) -> list[str]:
     """The project's own feature functions, as ``module:function``."""
     steps = (step for feature in spec.features for step in feature.steps)
     return sorted({str(step["name"]) for step in steps if step["step"] == "function"})
+
+
+def searcher_modules(spec: Spec) -> list[str]:
+    """The module of the project's own searcher, if it has one."""
+    module = spec.search.searcher_module
+    return [] if module is None else [module]
 
 
 def _files(spec: Spec) -> dict[str, str]:
@@ -183,7 +208,7 @@ STAGES: Final = (
         _features_params,
         computes_features=True,
     ),
-    Stage("search", _outputs(*_MATRICES), _search_params),
+    Stage("search", _outputs(*_MATRICES), _search_params, draws_trials=True),
     Stage(
         "refit",
         _outputs(*_MATRICES, "search.trials", "profile.train"),

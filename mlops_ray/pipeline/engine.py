@@ -212,6 +212,7 @@ def declared_members(
 ) -> dict[str, Any]:
     """Members of a stage's record that are known before it runs, its key among them."""
     inputs, params = stage.inputs(spec, done), stage.params(spec)
+    packages = stage.packages(spec)
     closure: dict[str, str] = {}
     for module in stage.modules(spec):
         closure |= import_closure(code, module)
@@ -220,6 +221,6 @@ def declared_members(
         "inputs": inputs,
         "params": params,
         "code": closure,
-        "packages": spec.packages,
-        "key": key_of(stage.name, inputs, params, closure, spec.packages),
+        "packages": packages,
+        "key": key_of(stage.name, inputs, params, closure, packages),
     }

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from mlops_ray.config.loader import LoadedConfig
 
-__all__ = ["check_functions"]
+__all__ = ["check_functions", "source_of"]
 
 
 def check_functions(loaded: LoadedConfig, root: Path) -> None:
@@ -38,7 +38,7 @@ def _check(step: Function, root: Path, key: str, loaded: LoadedConfig) -> None:
     where = loaded.document.where(
         tuple(int(part) if part.isdecimal() else part for part in key.split("."))
     )
-    path = _source(root, module)
+    path = source_of(root, module)
     if path is None:
         hint = f"write {module.replace('.', '/')}.py below the project root"
         raise ConfigError(f"the project has no module {module!r}", hint=hint, where=where)
@@ -56,7 +56,8 @@ def _check(step: Function, root: Path, key: str, loaded: LoadedConfig) -> None:
     )
 
 
-def _source(root: Path, module: str) -> Path | None:
+def source_of(root: Path, module: str) -> Path | None:
+    """The file of a module of the project; None where there is none."""
     stem = module.replace(".", "/")
     paths = (root / f"{folder}{stem}" for folder in SOURCE_ROOTS)
     found = (file for p in paths for file in (p / "__init__.py", p.with_suffix(".py")))

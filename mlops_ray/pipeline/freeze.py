@@ -17,7 +17,8 @@ from mlops_ray.manifest import (
     SpecData,
 )
 from mlops_ray.pipeline.resolve import declared_casts
-from mlops_ray.runtime.environment import behaviour_packages
+from mlops_ray.pipeline.searcher_checks import uses_optuna
+from mlops_ray.runtime.environment import SEARCHER_PACKAGES, behaviour_packages
 from mlops_ray.runtime.ray_settings import WORKER_VARIABLES
 from mlops_ray.runtime.seeds import SEED_RULE, derive
 
@@ -84,7 +85,7 @@ def spec_of(resolved: Resolved, files: Sequence[InputFile], code: CodeFacts) -> 
         serve=config.serve,
         monitor=config.monitor,
         code=code,
-        packages=behaviour_packages(),
+        packages=behaviour_packages(SEARCHER_PACKAGES if uses_optuna(config.search) else ()),
         environment=EnvironmentFacts(
             implementation=sys.implementation.name, threads=dict(WORKER_VARIABLES)
         ),

@@ -26,6 +26,7 @@ from mlops_ray.pipeline.feature_set_checks import (
     check_inputs,
     check_set_functions,
 )
+from mlops_ray.pipeline.searcher_checks import check_searcher
 from mlops_ray.pipeline.snapshot import snapshot_of, source_text
 
 if TYPE_CHECKING:
@@ -119,6 +120,7 @@ def resolve(
     files, schema = _files_and_schema(loaded, root, store, data, keep=keep)
     check_rules(loaded)
     check_functions(loaded, root)
+    check_searcher(loaded, root)
     if feature_set is not None:
         check_set_functions(feature_set, root, _place(loaded, "feature_set.use"))
     special = _special_columns(loaded)

@@ -16,11 +16,15 @@ import subprocess
 import sys
 import sysconfig
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from mlops_ray.config.secret_formats import redacted
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 __all__ = [
+    "SEARCHER_PACKAGES",
     "behaviour_packages",
     "git_facts",
     "image_digest",
@@ -29,6 +33,7 @@ __all__ = [
     "without_credentials",
 ]
 
+SEARCHER_PACKAGES: Final = ("cmaes", "optuna")  # Of the extra `search`.
 _PACKAGES: Final = (
     "numpy",
     "pandas",
@@ -57,13 +62,16 @@ _USER_INFO: Final = re.compile(r"(?<=://)[^/\s]+@")
 _QUERY: Final = re.compile(r"(?<=\S)\?[^\s#]*")
 
 
-def behaviour_packages() -> dict[str, str]:
+def behaviour_packages(also: Iterable[str] = ()) -> dict[str, str]:
     """Versions of Python and of the packages that can change a result, none of them imported.
+
+    Args:
+        also: Packages that only some runs use.
 
     Raises:
         importlib.metadata.PackageNotFoundError: The environment is broken.
     """
-    versions = {name: importlib.metadata.version(name) for name in _PACKAGES}
+    versions = {name: importlib.metadata.version(name) for name in sorted((*_PACKAGES, *also))}
     return {"python": platform.python_version(), **versions}
 
 

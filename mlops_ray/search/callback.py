@@ -39,7 +39,7 @@ class SlotCallback(tune.Callback):
         self._failure: Exception | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        # Tune pickles its callbacks for a restore that we never do; the plan and a listener that
+        # Tune pickles its callbacks for a restore that we never do; the agenda and a listener that
         # draws on a terminal have no place there.
         return {}
 

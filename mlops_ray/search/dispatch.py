@@ -13,7 +13,7 @@ from mlops_ray.search.trial import WORKER_LOST, TrialRecord
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from mlops_ray.search.plan import Plan, Step
+    from mlops_ray.search.agenda import Agenda, Step
 
 __all__ = ["RESTARTS", "Dispatch"]
 
@@ -22,21 +22,21 @@ RESTARTS: Final = 2
 
 
 class Dispatch:
-    """Hands the steps of a plan to slots.
+    """Hands the steps of an agenda to slots.
 
     Args:
-        plan: What there is to do.
-        on_record: Told of each record that was made, before the plan is.
+        agenda: What there is to do.
+        on_record: Told of each record that was made, before the agenda is.
         known: Records of an earlier attempt; what they answer is not done again.
     """
 
     def __init__(
         self,
-        plan: Plan,
+        agenda: Agenda,
         on_record: Callable[[TrialRecord], None],
         known: Iterable[TrialRecord] = (),
     ) -> None:
-        self._plan = plan
+        self._agenda = agenda
         self._on_record = on_record
         self._known = {record.index: record for record in known}
         self._waiting: deque[Step] = deque()
@@ -47,7 +47,7 @@ class Dispatch:
     @property
     def is_done(self) -> bool:
         """Whether nothing is left to do."""
-        return self._plan.is_done
+        return self._agenda.is_done
 
     def give(self, slot: str) -> Step | None:
         """The next step for a slot; None where it holds one, or none can run yet."""
@@ -87,15 +87,15 @@ class Dispatch:
 
     def _keep(self, record: TrialRecord) -> None:
         self._on_record(record)
-        self._plan.tell(record)
+        self._agenda.tell(record)
 
     def _look_ahead(self) -> None:
-        """Have a step waiting, if the plan has one that no known record answers."""
-        while not self._waiting and (steps := self._plan.ready()):
+        """Have a step waiting, if the agenda has one that no known record answers."""
+        while not self._waiting and (steps := self._agenda.ready()):
             for step in steps:
                 record = self._known.pop(step.index, None)
                 if record is not None and _answers(record, step):
-                    self._plan.tell(record)
+                    self._agenda.tell(record)
                 else:
                     self._waiting.append(step)
 

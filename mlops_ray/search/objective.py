@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from mlops_ray.config.model import MetricName, Task
     from mlops_ray.models.estimator import Training
-    from mlops_ray.search.plan import Step
+    from mlops_ray.search.agenda import Step
 
 __all__ = ["SearchTask", "TrialRunner"]
 

@@ -1,7 +1,7 @@
 """Runs the steps of a search on Ray Tune, in slots that live through it.
 
 Tune schedules, starts and restarts the slots; what they do, in which order, and what is kept of it
-is ours (`plan`, `dispatch`). An error of a fit is a record, so a Tune trial only fails when its
+is ours (`agenda`, `dispatch`). An error of a fit is a record, so a Tune trial only fails when its
 worker process dies, and then it is started again. So the records are the same for one CPU and for
 many, in whatever order trials end.
 """
@@ -28,8 +28,8 @@ from mlops_ray.search.slot import SearchSlot
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from mlops_ray.search.agenda import Agenda
     from mlops_ray.search.objective import SearchTask
-    from mlops_ray.search.plan import Plan
     from mlops_ray.search.trial import TrialRecord
 
 __all__ = ["run_search"]
@@ -50,15 +50,15 @@ _TUNE_ENVIRONMENT: Final[dict[str, str | None]] = {
 
 def run_search(
     task: SearchTask,
-    plan: Plan,
+    agenda: Agenda,
     on_trial: Callable[[TrialRecord], None] | None = None,
     known: Iterable[TrialRecord] = (),
 ) -> list[TrialRecord]:
-    """Run all steps of a plan.
+    """Run all steps of an agenda.
 
     Args:
         task: What all trials share; it is put into the object store once.
-        plan: The trials.
+        agenda: The trials.
         on_trial: Called in this process after each trial, in the order in which they end.
         known: Records of an earlier attempt; what they answer is not done again.
 
@@ -72,14 +72,14 @@ def run_search(
     if not ray.is_initialized():
         raise ClusterError("a search needs Ray", hint="connect with runtime.cluster first")
     n_slots, cpus = _shares(task.threads)
-    dispatch = Dispatch(plan, on_trial or (lambda _: None), known)
+    dispatch = Dispatch(agenda, on_trial or (lambda _: None), known)
     if dispatch.is_done:
-        return plan.records
+        return agenda.records
     callback = SlotCallback(dispatch)
     with session_folder(Path(tempfile.gettempdir())) as folder, _quiet_tune():
         tune.Tuner(
             tune.with_resources(tune.with_parameters(SearchSlot, task=task), {"cpu": cpus}),
-            param_space={"slot": tune.grid_search(list(range(min(n_slots, plan.n_trials))))},
+            param_space={"slot": tune.grid_search(list(range(min(n_slots, agenda.n_trials))))},
             run_config=tune.RunConfig(
                 name="search",
                 storage_path=str(folder),
@@ -91,7 +91,7 @@ def run_search(
             ),
         ).fit()
     callback.check()
-    return plan.records
+    return agenda.records
 
 
 def _shares(threads: int) -> tuple[int, float]:

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mlops_ray.pipeline.run import Run
-    from mlops_ray.search.plan import Plan
+    from mlops_ray.search.agenda import Agenda
 
 SEED = 7
 N_ROWS = 420
@@ -310,15 +310,15 @@ def _fits_here() -> Any:
     """Trials and fits in this process instead of on Ray workers."""
 
     def search_here(
-        task: Any, plan: Plan, on_trial: Callable[[Any], None], _known: Sequence[Any]
+        task: Any, agenda: Agenda, on_trial: Callable[[Any], None], _known: Sequence[Any]
     ) -> list[Any]:
         runner = TrialRunner(task)
-        while not plan.is_done:
-            for step in plan.ready():
+        while not agenda.is_done:
+            for step in agenda.ready():
                 record = runner.run(step)
                 on_trial(record)
-                plan.tell(record)
-        return plan.records
+                agenda.tell(record)
+        return agenda.records
 
     def work_here(fn: Callable[..., Any], *arguments: Any, threads: int) -> Any:
         here = [ray.get(a) if isinstance(a, ray.ObjectRef) else a for a in arguments]

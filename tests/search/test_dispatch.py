@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from mlops_ray.config.search_space import Dimension
+from mlops_ray.search.agenda import Agenda
 from mlops_ray.search.dispatch import RESTARTS, Dispatch
-from mlops_ray.search.plan import Plan
-from mlops_ray.search.space import RandomSearcher
+from mlops_ray.search.searchers.random import RandomSearcher
 from mlops_ray.search.trial import WORKER_LOST, TrialRecord
 
 SPACE = {"max_depth": Dimension.model_validate({"int": [1, 9]})}
@@ -13,8 +13,8 @@ SPACE = {"max_depth": Dimension.model_validate({"int": [1, 9]})}
 
 def _dispatch(n_trials=4):
     seen = []
-    plan = Plan(RandomSearcher(SPACE, 3), n_trials, generation=2, seed=3)
-    return Dispatch(plan, seen.append), plan, seen
+    agenda = Agenda(RandomSearcher(SPACE, 3), n_trials, generation=2, seed=3)
+    return Dispatch(agenda, seen.append), agenda, seen
 
 
 def _record(step, value=0.5):
@@ -22,7 +22,7 @@ def _record(step, value=0.5):
 
 
 def test_a_slot_holds_one_step_and_gets_the_next_after_its_record():
-    dispatch, plan, seen = _dispatch(n_trials=3)
+    dispatch, agenda, seen = _dispatch(n_trials=3)
 
     first, second = dispatch.give("a"), dispatch.give("b")
     assert dispatch.give("a") is None
@@ -34,7 +34,7 @@ def test_a_slot_holds_one_step_and_gets_the_next_after_its_record():
 
     assert dispatch.is_done
     assert [record.index for record in seen] == [0, 2, 1]
-    assert [record.index for record in plan.records] == [0, 1, 2]
+    assert [record.index for record in agenda.records] == [0, 1, 2]
     assert dispatch.give("a") is None
 
 
@@ -50,7 +50,7 @@ def test_the_step_of_a_dead_slot_is_given_to_the_next_one_that_asks():
 
 
 def test_a_step_that_kills_every_slot_is_lost_and_the_others_go_on():
-    dispatch, plan, seen = _dispatch(n_trials=2)
+    dispatch, agenda, seen = _dispatch(n_trials=2)
 
     for number in range(RESTARTS + 1):
         assert dispatch.give(f"slot {number}").index == 0
@@ -60,17 +60,17 @@ def test_a_step_that_kills_every_slot_is_lost_and_the_others_go_on():
     assert (record.index, record.status, record.error) == (0, "failed", WORKER_LOST)
     assert record.message == "the worker process died 3 times"
     dispatch.take("last", _record(dispatch.give("last")))
-    assert [record.status for record in plan.records] == ["failed", "finished"]
+    assert [record.status for record in agenda.records] == ["failed", "finished"]
 
 
 def test_known_records_are_not_made_again_and_those_of_other_trials_are_no_answer():
-    whole = Plan(RandomSearcher(SPACE, 3), 4, generation=4, seed=3)
+    whole = Agenda(RandomSearcher(SPACE, 3), 4, generation=4, seed=3)
     steps = whole.ready()
     foreign = TrialRecord(2, {"max_depth": 0}, str(steps[2].seed), "finished", 0.1)
     known = [_record(steps[0]), foreign, _record(steps[3])]
     seen = []
-    plan = Plan(RandomSearcher(SPACE, 3), 4, generation=2, seed=3)
-    dispatch = Dispatch(plan, seen.append, known)
+    agenda = Agenda(RandomSearcher(SPACE, 3), 4, generation=2, seed=3)
+    dispatch = Dispatch(agenda, seen.append, known)
 
     given = []
     while not dispatch.is_done:
@@ -79,14 +79,14 @@ def test_known_records_are_not_made_again_and_those_of_other_trials_are_no_answe
 
     assert [step.index for step in given] == [1, 2]
     assert [record.index for record in seen] == [1, 2]
-    assert plan.records == [_record(step) for step in steps]
+    assert agenda.records == [_record(step) for step in steps]
 
 
 def test_a_search_that_is_known_wholly_has_nothing_to_do():
-    whole = Plan(RandomSearcher(SPACE, 3), 2, generation=2, seed=3)
-    plan = Plan(RandomSearcher(SPACE, 3), 2, generation=2, seed=3)
+    whole = Agenda(RandomSearcher(SPACE, 3), 2, generation=2, seed=3)
+    agenda = Agenda(RandomSearcher(SPACE, 3), 2, generation=2, seed=3)
 
-    assert Dispatch(plan, [].append, [_record(step) for step in whole.ready()]).is_done
+    assert Dispatch(agenda, [].append, [_record(step) for step in whole.ready()]).is_done
 
 
 def test_a_slot_that_dies_with_nothing_to_do_loses_nothing():

@@ -28,14 +28,14 @@ from mlops_ray.config.search_space import Dimension
 from mlops_ray.pipeline.stage_cache import remove_journal
 from mlops_ray.search.dispatch import Dispatch
 from mlops_ray.search.ledger import open_ledger
-from mlops_ray.search.plan import Plan
-from mlops_ray.search.space import RandomSearcher
+from mlops_ray.search.agenda import Agenda
+from mlops_ray.search.searchers.random import RandomSearcher
 from mlops_ray.search.trial import TrialRecord, trial_table
 
 folder = Path(sys.argv[1])
-plan = Plan(RandomSearcher({"x": Dimension(kind="uniform", values=[0, 1])}, 3), 6, 2, 3)
+agenda = Agenda(RandomSearcher({"x": Dimension(kind="uniform", values=[0, 1])}, 3), 6, 2, 3)
 with open_ledger(folder / ("a" * 64 + ".jsonl")) as ledger:
-    dispatch = Dispatch(plan, ledger.append, ledger.records)
+    dispatch = Dispatch(agenda, ledger.append, ledger.records)
     while not dispatch.is_done:
         step = dispatch.give("slot")
         with (folder / "run").open("a") as notes:
@@ -44,7 +44,7 @@ with open_ledger(folder / ("a" * 64 + ".jsonl")) as ledger:
         dispatch.take(
             "slot", TrialRecord(step.index, dict(step.params), str(step.seed), "finished", value)
         )
-(folder / "table").write_bytes(trial_table(plan.records))
+(folder / "table").write_bytes(trial_table(agenda.records))
 remove_journal(folder / ("a" * 64 + ".jsonl"))
 """
 

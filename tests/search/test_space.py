@@ -8,7 +8,8 @@ from scipy import stats
 
 from mlops_ray.config.search_space import Dimension
 from mlops_ray.models.families import family_named
-from mlops_ray.search.space import RandomSearcher, check_space
+from mlops_ray.search.searchers.random import RandomSearcher
+from mlops_ray.search.space import check_space
 
 
 def draw(space, n_trials, seed):

@@ -13,8 +13,8 @@ from ray.tune.execution.class_cache import ENV_VARS_TO_PROPAGATE
 
 from mlops_ray.errors import ClusterError, ResourceError, StoreError
 from mlops_ray.search import callback, tuner
+from mlops_ray.search.agenda import Agenda
 from mlops_ray.search.objective import TrialRunner
-from mlops_ray.search.plan import Plan
 from mlops_ray.search.slot import SearchSlot
 from mlops_ray.search.trial import WORKER_LOST, trial_table
 from mlops_ray.search.tuner import run_search
@@ -36,16 +36,16 @@ class _Depths:
         pass
 
 
-def make_plan(n_trials=N, *, learns=False, generation=2):
-    return Plan(_Depths(learns), n_trials, generation, seed=9)
+def make_agenda(n_trials=N, *, learns=False, generation=2):
+    return Agenda(_Depths(learns), n_trials, generation, seed=9)
 
 
-def records_here(task, plan):
+def records_here(task, agenda):
     """The same trials, one after the other in this process."""
-    while not plan.is_done:
-        for step in plan.ready():
-            plan.tell(TrialRunner(task).run(step))
-    return plan.records
+    while not agenda.is_done:
+        for step in agenda.ready():
+            agenda.tell(TrialRunner(task).run(step))
+    return agenda.records
 
 
 @pytest.mark.ray
@@ -61,9 +61,9 @@ def test_records_equal_those_of_trials_run_in_this_process(make_task, learns):
         with lock:
             seen.append(record)
 
-    records = run_search(task, make_plan(learns=learns), listen)
+    records = run_search(task, make_agenda(learns=learns), listen)
 
-    assert trial_table(records) == trial_table(records_here(task, make_plan()))
+    assert trial_table(records) == trial_table(records_here(task, make_agenda()))
     assert [record.index for record in records] == list(range(6))
     assert sorted(record.index for record in seen) == list(range(6))
     assert records[3].status == "failed"
@@ -75,7 +75,7 @@ def test_nothing_of_a_search_stays_behind(make_task, monkeypatch, tmp_path):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # Other sessions use the system's.
     environment = dict(os.environ)
 
-    run_search(make_task(), make_plan(1))
+    run_search(make_task(), make_agenda(1))
 
     assert not list(tmp_path.iterdir())
     assert not (Path.home() / "ray_results").exists()
@@ -113,10 +113,10 @@ def test_a_trial_survives_the_death_of_its_worker_but_not_every_time(
 
     monkeypatch.setattr(tuner, "SearchSlot", Dying)
 
-    records = run_search(make_task(), make_plan(3))
+    records = run_search(make_task(), make_agenda(3))
 
     assert died.exists()
-    here = records_here(make_task(), make_plan(3))
+    here = records_here(make_task(), make_agenda(3))
     assert (records[0], records[2]) == (here[0], here[2])
     assert (records[1].status, records[1].error) == ("failed", WORKER_LOST)
 
@@ -131,7 +131,7 @@ def test_a_slot_lives_through_the_search(make_task, monkeypatch, tmp_path):
 
     monkeypatch.setattr(tuner, "SearchSlot", Counted)
 
-    records = run_search(make_task(), make_plan(learns=True, generation=1))
+    records = run_search(make_task(), make_agenda(learns=True, generation=1))
 
     assert len(records) == N
     assert 1 <= len(list(tmp_path.iterdir())) <= 2
@@ -148,7 +148,7 @@ def test_slots_that_die_as_soon_as_they_start_end_the_search(make_task, monkeypa
     monkeypatch.setattr(callback, "_MOST_FRUITLESS_STARTS", 2)
 
     with pytest.raises(ClusterError, match="die as soon as they start"):
-        run_search(make_task(), make_plan(1))
+        run_search(make_task(), make_agenda(1))
 
 
 @pytest.mark.ray
@@ -158,18 +158,18 @@ def test_an_error_of_the_listener_comes_out_as_it_is(make_task):
         raise StoreError("no space left")
 
     with pytest.raises(StoreError, match="no space left"):
-        run_search(make_task(), make_plan(), refuse)
+        run_search(make_task(), make_agenda(), refuse)
 
 
 @pytest.mark.ray
 @pytest.mark.usefixtures("ray_cluster")
 def test_a_fit_that_no_node_can_hold_is_refused_before_it_starts(make_task):
     with pytest.raises(ResourceError, match=r"model\.threads = 64"):
-        run_search(make_task(threads=64), make_plan())
+        run_search(make_task(threads=64), make_agenda())
 
 
 def test_without_ray_nothing_is_started(make_task, monkeypatch):
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
 
     with pytest.raises(ClusterError, match="a search needs Ray"):
-        run_search(make_task(), make_plan())
+        run_search(make_task(), make_agenda())

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from mlops_ray.pipeline.context import Finished
 from mlops_ray.pipeline.prepared import labels_of, matrix_of
+from mlops_ray.search.agenda import Agenda
 from mlops_ray.search.ledger import open_ledger
 from mlops_ray.search.objective import SearchTask
-from mlops_ray.search.plan import Plan
-from mlops_ray.search.space import RandomSearcher
-from mlops_ray.search.trial import best_trial, trial_table
+from mlops_ray.search.searchers.declared import declared_searcher
+from mlops_ray.search.trial import best_trial, read_trial_table, trial_table
 from mlops_ray.search.tuner import run_search
 
 if TYPE_CHECKING:
@@ -34,25 +34,33 @@ def execute(context: Context) -> Finished:
     spec = context.spec
     context.means.connect()
     seed = int(spec.seeds["search"])
-    searcher = RandomSearcher(spec.search.space, seed)
-    plan = Plan(searcher, spec.search.trials, spec.search.generation, seed)
+    searcher = declared_searcher(spec.search, seed, spec.objective.mode)
+    if spec.search.warm_start is not None:
+        searcher.tell(_earlier_records(context, spec.search.warm_start))
+    agenda = Agenda(searcher, spec.search.trials, spec.search.generation, seed)
     with ExitStack() as stack:
         ledger = stack.enter_context(open_ledger(context.journal)) if context.journal else None
         known = ledger.records if ledger else []
         if known:
             context.progress.note(f"{len(known)} trials are known from a search that was cut off")
-        reporter = _TrialReporter(context.progress, plan.n_trials, spec.objective.mode, known)
+        reporter = _TrialReporter(context.progress, agenda.n_trials, spec.objective.mode, known)
 
         def keep(record: TrialRecord) -> None:
             if ledger:
                 ledger.append(record)
             reporter(record)
 
-        records = run_search(_task(context), plan, keep, known)
+        records = run_search(_task(context), agenda, keep, known)
     best_trial(records, spec.objective.mode)
     outputs = {"trials": context.put("trials", trial_table(records), value=records)}
     n_finished = sum(record.status == "finished" for record in records)
     return Finished(outputs, "ray_tune", {"trials": len(records), "finished": n_finished})
+
+
+def _earlier_records(context: Context, name: str) -> list[TrialRecord]:
+    data = context.store.get(name)
+    context.put("warm start", data)  # The run that made it may be removed one day.
+    return read_trial_table(data)
 
 
 def _task(context: Context) -> SearchTask:

@@ -1,4 +1,4 @@
-"""The plan of a search: generations, asked and told in the order of their indices."""
+"""The agenda of a search: generations, asked and told in the order of their indices."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mlops_ray.runtime.seeds import derive
-from mlops_ray.search.plan import Plan
+from mlops_ray.search.agenda import Agenda
 from mlops_ray.search.trial import TrialRecord
 
 
@@ -31,12 +31,12 @@ def _record(step):
 
 def test_a_learning_searcher_is_told_a_whole_generation_before_it_is_asked_for_the_next():
     diary = _Diary(learns=True)
-    plan = Plan(diary, n_trials=7, generation=3, seed=1)
+    agenda = Agenda(diary, n_trials=7, generation=3, seed=1)
 
-    while not plan.is_done:
-        for step in reversed(plan.ready()):
-            assert plan.ready() == []
-            plan.tell(_record(step))
+    while not agenda.is_done:
+        for step in reversed(agenda.ready()):
+            assert agenda.ready() == []
+            agenda.tell(_record(step))
 
     assert diary.pages == [
         ("ask", 0, 3), ("tell", [0, 1, 2]),
@@ -46,9 +46,9 @@ def test_a_learning_searcher_is_told_a_whole_generation_before_it_is_asked_for_t
 
 
 def test_a_searcher_that_does_not_learn_never_waits():
-    plan = Plan(_Diary(learns=False), n_trials=5, generation=2, seed=1)
+    agenda = Agenda(_Diary(learns=False), n_trials=5, generation=2, seed=1)
 
-    handed_out = [[step.index for step in plan.ready()] for _ in range(4)]
+    handed_out = [[step.index for step in agenda.ready()] for _ in range(4)]
 
     assert handed_out == [[0, 1], [2, 3], [4], []]
 
@@ -57,13 +57,13 @@ def test_a_searcher_that_does_not_learn_never_waits():
 def test_the_order_in_which_trials_end_changes_nothing(learns):
     def run(shuffle):
         diary = _Diary(learns)
-        plan = Plan(diary, n_trials=20, generation=6, seed=1)
+        agenda = Agenda(diary, n_trials=20, generation=6, seed=1)
         open_steps = []
-        while not plan.is_done:
-            open_steps += plan.ready()
+        while not agenda.is_done:
+            open_steps += agenda.ready()
             shuffle(open_steps)
-            plan.tell(_record(open_steps.pop()))
-        return plan.records, [page for page in diary.pages if page[0] == "tell"]
+            agenda.tell(_record(open_steps.pop()))
+        return agenda.records, [page for page in diary.pages if page[0] == "tell"]
 
     in_order = run(lambda steps: steps.sort(key=lambda step: -step.index))
 
@@ -73,6 +73,6 @@ def test_the_order_in_which_trials_end_changes_nothing(learns):
 
 
 def test_a_seed_follows_from_the_search_and_the_index():
-    steps = Plan(_Diary(learns=False), n_trials=3, generation=3, seed=9).ready()
+    steps = Agenda(_Diary(learns=False), n_trials=3, generation=3, seed=9).ready()
 
     assert [step.seed for step in steps] == [derive(9, "trial", index) for index in range(3)]

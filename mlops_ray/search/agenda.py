@@ -1,7 +1,7 @@
 """Which steps a search consists of: asked in generations, told in the order of their indices.
 
-A plan is a function of its searcher and of the records it is told, and of nothing else: neither how
-many steps run at once nor the order in which they end can change what it asks for. Ray-free.
+An agenda is a function of its searcher and of the records it is told, and of nothing else: neither
+how many steps run at once nor the order in which they end can change what it asks for. Ray-free.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from mlops_ray.search.trial import TrialRecord
 
-__all__ = ["Plan", "Searcher", "Step", "trial_seed"]
+__all__ = ["Agenda", "Searcher", "Step", "trial_seed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Step:
 
 
 class Searcher(Protocol):
-    """What draws the trials.
+    """What draws the trials: a function of its space, its seed and what it is told.
 
     Attributes:
         learns: Whether what it is told can change what it draws next. Trials of one that does not
@@ -50,7 +50,10 @@ class Searcher(Protocol):
         ...
 
     def tell(self, records: Sequence[TrialRecord]) -> None:
-        """Take the records of a whole generation, in the order of their indices."""
+        """Take the records of a whole generation, in the order of their indices.
+
+        Before it is asked for anything it may be told the records of an earlier search.
+        """
         ...
 
 
@@ -59,7 +62,7 @@ def trial_seed(seed: int, index: int) -> int:
     return derive(seed, "trial", index)
 
 
-class Plan:
+class Agenda:
     """The steps of one search.
 
     Args:

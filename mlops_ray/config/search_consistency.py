@@ -1,0 +1,48 @@
+"""Searches that cannot be made: contradictions between space, searcher and number of trials."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mlops_ray.config.space_points import condition_mistakes, grid
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mlops_ray.config.model import SearchConfig
+
+__all__ = ["search_contradictions"]
+
+_Contradiction = tuple[tuple[str | int, ...], str, str]
+
+
+def search_contradictions(search: SearchConfig) -> Iterator[_Contradiction]:
+    """Each contradiction as the path of the key to change, what is wrong, and the way out."""
+    conditions = condition_mistakes(search.space)
+    for name, (what, hint) in conditions.items():
+        yield ("search", "space", name, "when"), what, hint
+    if not search.space and search.trials > 1:
+        yield (
+            ("search", "trials"),
+            f"{search.trials} trials of an empty search space would all be the same",
+            "declare 'search.space' or set trials to 1",
+        )
+    if search.searcher == "grid" and not conditions:
+        yield from _impossible_grid(search)
+    if search.warm_start is not None and not search.learns:
+        yield (
+            ("search", "warm_start"),
+            f"the searcher {search.searcher!r} learns from no result",
+            "leave it out, or take the searcher tpe or cma_es",
+        )
+
+
+def _impossible_grid(search: SearchConfig) -> Iterator[_Contradiction]:
+    try:
+        n_points = len(grid(search.space))
+    except ValueError as error:
+        yield ("search", "searcher"), f"there is no grid: {error}", "or take another searcher"
+        return
+    if search.trials != n_points:
+        what = f"the grid has {n_points} points, and {search.trials} trials are declared"
+        yield ("search", "trials"), what, f"set trials to {n_points}"

@@ -1,0 +1,65 @@
+"""Whether the declared searcher can be had: its packages, or its class in the project's source."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+from typing import TYPE_CHECKING
+
+from mlops_ray.errors import ConfigError
+from mlops_ray.pipeline.feature_functions import source_of
+from mlops_ray.runtime.environment import SEARCHER_PACKAGES
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mlops_ray.config.loader import LoadedConfig
+    from mlops_ray.config.model import SearchConfig
+
+__all__ = ["check_searcher", "uses_optuna"]
+
+
+def uses_optuna(search: SearchConfig) -> bool:
+    """Whether a searcher of Optuna is declared."""
+    return search.searcher in {"tpe", "cma_es"}
+
+
+def check_searcher(loaded: LoadedConfig, root: Path) -> None:
+    """Look for the searcher; none of the project's code is run.
+
+    Raises:
+        ConfigError: A package is not installed, or the project has no such module or class.
+    """
+    search, where = loaded.config.search, loaded.document.where(("search", "searcher"))
+    if uses_optuna(search):
+        missing = [name for name in SEARCHER_PACKAGES if importlib.util.find_spec(name) is None]
+        if missing:
+            raise ConfigError(
+                f"the searcher {search.searcher!r} needs packages that are not installed",
+                f"no {' and no '.join(missing)}",
+                hint="pip install 'mlops-ray[search]', or take the searcher random or sobol",
+                where=where,
+            )
+    module = search.searcher_module
+    if module is None:
+        return
+    path = source_of(root, module)
+    if path is None:
+        hint = f"write {module.replace('.', '/')}.py below the project root"
+        raise ConfigError(f"the project has no module {module!r}", hint=hint, where=where)
+    name = search.searcher.partition(":")[2]
+    if name not in _classes(path):
+        raise ConfigError(
+            f"there is no searcher {search.searcher!r}",
+            f"no class {name!r} at the top of {path.name}",
+            hint="write a class with `ask`, `tell` and `learns`; see 'Searchers' in the guide",
+            where=where,
+        )
+
+
+def _classes(path: Path) -> set[str]:
+    try:
+        tree = ast.parse(path.read_bytes())
+    except (SyntaxError, ValueError):
+        return set()
+    return {node.name for node in tree.body if isinstance(node, ast.ClassDef)}

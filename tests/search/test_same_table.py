@@ -1,0 +1,74 @@
+"""The trial table of a search is the same for one slot and for many, whatever ends or dies when."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import numpy as np
+import pytest
+
+from mlops_ray.config.model import SearchConfig
+from mlops_ray.search import tuner
+from mlops_ray.search.agenda import Agenda
+from mlops_ray.search.objective import TrialRunner
+from mlops_ray.search.searchers.declared import declared_searcher
+from mlops_ray.search.slot import SearchSlot
+from mlops_ray.search.trial import best_trial, trial_table
+from mlops_ray.search.tuner import run_search
+
+pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.usefixtures("ray_cluster")]
+
+SPACE = {
+    "max_depth": {"int": [1, 4]},
+    "learning_rate": {"log_uniform": [0.01, 1.0]},
+    "subsample": {"uniform": [0.4, 1.0]},
+    "colsample_bytree": {"uniform": [0.4, 1.0]},
+}
+SLOTS = {1: 1.0, 2: 1.0, 4: 0.5}  # Slots -> CPUs that each asks for.
+
+
+def make_agenda(searcher, seed):
+    search = SearchConfig.model_validate(
+        {"space": SPACE, "searcher": searcher, "trials": 12, "generation": 5}
+    )
+    return Agenda(declared_searcher(search, seed, "max"), search.trials, search.generation, seed)
+
+
+@pytest.fixture(scope="module")
+def task(make_task):
+    """Accuracy of few rows has many ties."""
+    return make_task(params={"n_estimators": 4}, metric="accuracy")
+
+
+def table_here(task, agenda):
+    runner = TrialRunner(task)
+    while not agenda.is_done:
+        for step in reversed(agenda.ready()):
+            agenda.tell(runner.run(step))
+    return trial_table(agenda.records)
+
+
+@pytest.mark.parametrize("searcher", ["random", "sobol", "tpe"])
+@pytest.mark.parametrize(("n_slots", "seed"), [(1, 1), (2, 2), (4, 3)])
+def test_slots_delays_and_deaths_do_not_show(task, searcher, n_slots, seed, monkeypatch, tmp_path):
+    died = tmp_path / "died"
+
+    class Disturbed(SearchSlot):
+        def step(self):
+            time.sleep(np.random.default_rng().random() * 0.1)
+            if self._step.index == 7 and not died.exists():
+                died.touch()
+                os._exit(1)
+            return super().step()
+
+    monkeypatch.setattr(tuner, "SearchSlot", Disturbed)
+    monkeypatch.setattr(tuner, "_shares", lambda _: (n_slots, SLOTS[n_slots]))
+
+    records = run_search(task, make_agenda(searcher, seed))
+
+    assert died.exists()
+    assert trial_table(records) == table_here(task, make_agenda(searcher, seed))
+    assert trial_table(records) != table_here(task, make_agenda(searcher, seed + 1))
+    best = max(record.value for record in records)
+    assert best_trial(records, "max").index == min(r.index for r in records if r.value == best)
