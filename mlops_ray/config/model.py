@@ -28,6 +28,7 @@ __all__ = [
     "ColumnConfig",
     "DataConfig",
     "GateConfig",
+    "HalvingConfig",
     "ModelConfig",
     "MonitorConfig",
     "ObjectiveConfig",
@@ -172,6 +173,20 @@ class ModelConfig(Declared):
     threads: int = Field(default=1, ge=1, le=256)
 
 
+class HalvingConfig(Declared):
+    """Which trials are cut short: those that are behind at the end of a rung.
+
+    Attributes:
+        eta: One trial of so many goes on from a rung, to so many times the rounds.
+        min_rounds: Rounds of the first rung, at least.
+        brackets: 1 halves a generation; more share it out among brackets that start at later rungs.
+    """
+
+    eta: int = Field(default=3, ge=2, le=100)
+    min_rounds: int = Field(default=1, ge=1)
+    brackets: int = Field(default=1, ge=1, le=100)
+
+
 class SearchConfig(Declared):
     """The hyperparameter search; concurrency is not here because it may not matter.
 
@@ -182,6 +197,7 @@ class SearchConfig(Declared):
         generation: Trials that are drawn before the results of any of them count.
         refit_on: Rows of the final fit.
         warm_start: Digest of the trial table of an earlier run, which the searcher learns from.
+        halving: How trials are cut short; each runs to its end where it is absent.
     """
 
     space: dict[str, Dimension] = Field(default_factory=dict)
@@ -190,6 +206,7 @@ class SearchConfig(Declared):
     generation: int = Field(default=4, ge=1, le=10_000)
     refit_on: Literal["train", "train_and_valid"] = "train_and_valid"
     warm_start: Digest | None = Field(default=None, exclude_if=partial(operator.is_, None))
+    halving: HalvingConfig | None = Field(default=None, exclude_if=partial(operator.is_, None))
 
     @field_validator("searcher")
     @classmethod

@@ -29,6 +29,10 @@ def search_contradictions(search: SearchConfig) -> Iterator[_Contradiction]:
         )
     if search.searcher == "grid" and not conditions:
         yield from _impossible_grid(search)
+    if search.halving is not None and search.generation < search.halving.eta:
+        what = f"of a generation of {search.generation} none could be cut short"
+        hint = f"set it to {search.halving.eta} or more; trials of a generation are compared"
+        yield ("search", "generation"), what, hint
     if search.warm_start is not None and not search.learns:
         yield (
             ("search", "warm_start"),

@@ -194,6 +194,7 @@ def _outcome(run: RunDocuments) -> dict[str, Any]:
         "determinism": run.result.determinism,
         "n_finished": found.n_finished,
         "n_failed": found.n_failed,
+        "n_pruned": found.n_pruned,
         "best.index": found.best_index,
         "best.value": found.best_value,
         **{f"best.params.{name}": value for name, value in found.best_params.items()},

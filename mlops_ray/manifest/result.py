@@ -101,11 +101,16 @@ class SplitFacts(Part):
 
 
 class SearchFacts(Part):
-    """The trials, as a digest of their table, and the chosen one."""
+    """The trials, as a digest of their table, and the chosen one.
+
+    Attributes:
+        n_pruned: Trials that were cut short; absent where none was, and before 1.2.
+    """
 
     trials: str
     n_finished: int
     n_failed: int
+    n_pruned: int = Field(default=0, exclude_if=operator.not_)
     best_index: int
     best_params: dict[str, Any]
     best_value: float
@@ -154,7 +159,7 @@ class Result(Document):
     """
 
     schema_: Literal["mlops-ray/result/v1"] = "mlops-ray/result/v1"
-    schema_version: str = "1.1"
+    schema_version: str = "1.2"
     determinism: Literal["deterministic", "replayable"]
     data: DataFacts
     contract: ContractFacts | None = None

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Family",
     "Fitted",
+    "Growth",
+    "PlainGrowth",
     "PlainTraining",
     "Training",
     "check_class_indices",
@@ -59,6 +61,27 @@ class Training(Protocol):
         """Fit on all rows; see `Family.fit`."""
         ...
 
+    def grow(self, params: Mapping[str, object], *, seed: int) -> Growth:
+        """Begin a fit that goes on round by round; for families that count rounds.
+
+        Args:
+            params: Parameters; how many rounds they ask for has no say.
+            seed: Seed of all randomness.
+        """
+        ...
+
+
+class Growth(Protocol):
+    """A fit that is going on.
+
+    What it has grown to after a number of rounds is a fit of so many rounds, bit for bit, whatever
+    stops it made on the way and whatever else was fitted between them.
+    """
+
+    def to(self, n_rounds: int) -> Fitted:
+        """Go on to a number of rounds, at least those there are; usable until it goes on again."""
+        ...
+
 
 class Family(Protocol):
     """A kind of estimator, chosen by name in a pipeline file.
@@ -67,6 +90,8 @@ class Family(Protocol):
         name: Name in the pipeline file.
         platform: Name of the format that `Fitted.to_files` writes.
         accepts_missing: Whether NaN in a feature is a value like others.
+        rounds: Name of the parameter that counts rounds, each of which improves the fit; None where
+            there is none.
     """
 
     @property
@@ -75,6 +100,8 @@ class Family(Protocol):
     def platform(self) -> str: ...  # noqa: D102 - see the class
     @property
     def accepts_missing(self) -> bool: ...  # noqa: D102 - see the class
+    @property
+    def rounds(self) -> str | None: ...  # noqa: D102 - see the class
 
     def check_params(self, params: Mapping[str, object], task: Task | None = None) -> list[str]:
         """Mistakes in parameter names and values, as sentences; empty where there are none.
@@ -172,6 +199,36 @@ class PlainTraining:
             seed=seed,
             threads=self.threads,
         )
+
+    def grow(self, params: Mapping[str, object], *, seed: int) -> PlainGrowth:
+        """Begin a fit that goes on; see `Training.grow`."""
+        return PlainGrowth(self, dict(params), seed)
+
+
+@dataclass(frozen=True, slots=True)
+class PlainGrowth:
+    """Fits from the first round on whenever it is asked to go on.
+
+    Attributes:
+        training: The rows.
+        params: Parameters.
+        seed: Seed of all randomness.
+    """
+
+    training: PlainTraining
+    params: Mapping[str, object]
+    seed: int
+
+    def to(self, n_rounds: int) -> Fitted:
+        """A fit of so many rounds; see `Growth.to`.
+
+        Raises:
+            ModelError: The family has no rounds.
+        """
+        rounds = self.training.family.rounds
+        if rounds is None:
+            raise ModelError(f"{self.training.family.name} does not fit in rounds")
+        return self.training.fit({**self.params, rounds: n_rounds}, seed=self.seed)
 
 
 def check_training_inputs(

@@ -83,6 +83,7 @@ class HistGradientBoostingFamily:
     name: str = "hist_gradient_boosting"
     platform: str = SKLEARN_PLATFORM
     accepts_missing: bool = True
+    rounds: str | None = "max_iter"
 
     def check_params(self, params: Mapping[str, object], task: Task | None = None) -> list[str]:
         """Mistakes in parameters; see `estimator.Family.check_params`."""

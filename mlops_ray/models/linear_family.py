@@ -84,6 +84,7 @@ class LinearFamily:
     name: str = "linear"
     platform: str = SKLEARN_PLATFORM
     accepts_missing: bool = False
+    rounds: str | None = None
 
     def check_params(self, params: Mapping[str, object], task: Task | None = None) -> list[str]:
         """Mistakes in parameters; see `estimator.Family.check_params`."""

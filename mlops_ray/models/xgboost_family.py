@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from mlops_ray.config.model import Task
 
-__all__ = ["FittedXGBoost", "XGBoostFamily", "XGBoostTraining"]
+__all__ = ["FittedXGBoost", "XGBoostFamily", "XGBoostGrowth", "XGBoostTraining"]
 
 _FILE: Final = "model.ubj"
 _SEED_MODULUS: Final = 2**31  # Kept in the range of every generator behind the seed.
@@ -86,6 +86,31 @@ class FittedXGBoost:
         return {_FILE: bytes(self._booster.save_raw("ubj"))}
 
 
+class XGBoostGrowth:
+    """A live booster, which keeps its margins on the training rows from round to round.
+
+    It never goes on from a saved model: that begins its sampling anew.
+
+    Args:
+        settings: Parameters of XGBoost.
+        rows: Training rows.
+        task: What is predicted.
+    """
+
+    def __init__(self, settings: dict[str, Any], rows: xgboost.QuantileDMatrix, task: Task) -> None:
+        self._rows, self._task, self._threads = rows, task, settings["nthread"]
+        self._booster = xgboost.Booster(settings, [rows])
+        self._n_rounds = 0
+
+    def to(self, n_rounds: int) -> FittedXGBoost:
+        """Go on to a number of rounds; see `estimator.Growth.to`."""
+        self._booster.set_param({"nthread": self._threads})
+        for number in range(self._n_rounds, n_rounds):
+            self._booster.update(self._rows, number)
+        self._n_rounds = n_rounds
+        return FittedXGBoost(self._booster, self._task)
+
+
 class XGBoostTraining:
     """Rows that many boosters share: checked once, and quantised once for each number of bins.
 
@@ -124,11 +149,21 @@ class XGBoostTraining:
 
     def fit(self, params: Mapping[str, object], *, seed: int) -> FittedXGBoost:
         """Fit a booster; see `estimator.Family.fit`."""
+        settings, rows, n_rounds = self._settings(params, seed)
+        return FittedXGBoost(xgboost.train(settings, rows, n_rounds), self._task)
+
+    def grow(self, params: Mapping[str, object], *, seed: int) -> XGBoostGrowth:
+        """Begin a booster that goes on; see `estimator.Training.grow`."""
+        settings, rows, _ = self._settings(params, seed)
+        return XGBoostGrowth(settings, rows, self._task)
+
+    def _settings(
+        self, params: Mapping[str, object], seed: int
+    ) -> tuple[dict[str, Any], xgboost.QuantileDMatrix, int]:
         settings: dict[str, Any] = _PARAMETERS.resolve(params, self._task)
         n_rounds = settings.pop("n_estimators")
         rows = self._rows(settings["max_bin"])
-        settings |= {**self._fixed, "seed": seed % _SEED_MODULUS}
-        return FittedXGBoost(xgboost.train(settings, rows, n_rounds), self._task)
+        return {**settings, **self._fixed, "seed": seed % _SEED_MODULUS}, rows, n_rounds
 
     def _rows(self, max_bin: int) -> xgboost.QuantileDMatrix:
         if max_bin not in self._quantised:
@@ -146,6 +181,7 @@ class XGBoostFamily:
     name: str = "xgboost"
     platform: str = "xgboost_ubj"
     accepts_missing: bool = True
+    rounds: str | None = "n_estimators"
 
     def check_params(self, params: Mapping[str, object], task: Task | None = None) -> list[str]:
         """Mistakes in parameters; see `estimator.Family.check_params`."""

@@ -107,10 +107,12 @@ def _determinism(trials: Sequence[TrialRecord]) -> Any:  # noqa: ANN401 - a lite
 def _search_facts(table: str, trials: Sequence[TrialRecord], spec: Spec) -> SearchFacts:
     best = best_trial(trials, spec.objective.mode)
     n_finished = sum(record.status == "finished" for record in trials)
+    n_pruned = sum(record.status == "pruned" for record in trials)
     return SearchFacts(
         trials=table,
         n_finished=n_finished,
-        n_failed=len(trials) - n_finished,
+        n_failed=len(trials) - n_finished - n_pruned,
+        n_pruned=n_pruned,
         best_index=best.index,
         best_params=best.params,
         best_value=best.value if best.value is not None else float("nan"),

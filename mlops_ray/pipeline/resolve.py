@@ -15,7 +15,14 @@ from mlops_ray.data.schema import schema_of
 from mlops_ray.data.source import InputFile, find_files
 from mlops_ray.data.type_names import is_nested
 from mlops_ray.data.unit import check_typed, read_schema
-from mlops_ray.errors import ColumnError, ConfigError, ConfigProblem, InvalidConfigError, Where
+from mlops_ray.errors import (
+    ColumnError,
+    ConfigError,
+    ConfigProblem,
+    InvalidConfigError,
+    SearchError,
+    Where,
+)
 from mlops_ray.features.declaration import step_problems
 from mlops_ray.features.plan import FeatureSpec, further_passes, resolve_features
 from mlops_ray.pipeline.contract_rules import check_rules, check_schema, plan_of
@@ -232,6 +239,7 @@ def parameter_problems(loaded: LoadedConfig) -> Iterator[ConfigProblem]:
     """Names and values of parameters that the estimator does not take, each with its place."""
     # Imported here: the model libraries take a second, which `plan` does not have.
     from mlops_ray.models.families import family_named  # noqa: PLC0415
+    from mlops_ray.search.declared_halving import declared_halving  # noqa: PLC0415
     from mlops_ray.search.space import check_space  # noqa: PLC0415
 
     config = loaded.config
@@ -239,6 +247,13 @@ def parameter_problems(loaded: LoadedConfig) -> Iterator[ConfigProblem]:
     for name, value in config.model.params.items():
         for problem in family.check_params({name: value}, config.data.task):
             yield ConfigProblem(problem, where=loaded.document.where(("model", "params", name)))
+    if not family.check_params(config.model.params, config.data.task):
+        try:
+            mode = config.objective.mode
+            declared_halving(config.search, config.model, config.data.task, mode)
+        except SearchError as error:
+            where = loaded.document.where(("search", "halving"))
+            yield ConfigProblem(error.what, error.got, error.wanted, error.hint, where)
     for name, dimension in config.search.space.items():
         for problem in check_space(family, {name: dimension}, config.data.task):
             yield ConfigProblem(problem, where=loaded.document.where(("search", "space", name)))

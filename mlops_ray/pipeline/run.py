@@ -178,7 +178,7 @@ class Run:
             ],
             "trials": {
                 "finished": search.n_finished if search else 0,
-                "pruned": 0,
+                "pruned": search.n_pruned if search else 0,
                 "failed": search.n_failed if search else 0,
                 "best": {
                     "index": search.best_index,

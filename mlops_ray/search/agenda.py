@@ -6,32 +6,18 @@ how many steps run at once nor the order in which they end can change what it as
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from mlops_ray.runtime.seeds import derive
+from mlops_ray.search.bracket import Bracket
+from mlops_ray.search.step import Step, trial_seed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
+    from mlops_ray.search.halving import Halving
     from mlops_ray.search.trial import TrialRecord
 
-__all__ = ["Agenda", "Searcher", "Step", "trial_seed"]
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """What a slot does at a time: one trial.
-
-    Attributes:
-        index: Position of the trial in the search, from 0.
-        params: What was drawn for it.
-        seed: Seed of its fit.
-    """
-
-    index: int
-    params: Mapping[str, Any]
-    seed: int
+__all__ = ["Agenda", "Searcher"]
 
 
 class Searcher(Protocol):
@@ -57,11 +43,6 @@ class Searcher(Protocol):
         ...
 
 
-def trial_seed(seed: int, index: int) -> int:
-    """Seed of the fit of one trial; the refit of the best trial uses it too."""
-    return derive(seed, "trial", index)
-
-
 class Agenda:
     """The steps of one search.
 
@@ -70,16 +51,27 @@ class Agenda:
         n_trials: Trials of the search.
         generation: Trials that are asked for at once.
         seed: Seed of the search.
+        halving: How trials are cut down; None where each runs to its end.
     """
 
-    def __init__(self, searcher: Searcher, n_trials: int, generation: int, seed: int) -> None:
+    def __init__(
+        self,
+        searcher: Searcher,
+        n_trials: int,
+        generation: int,
+        seed: int,
+        halving: Halving | None = None,
+    ) -> None:
         self._searcher = searcher
         self._n_trials = n_trials
         self._generation = generation
         self._seed = seed
+        self._halving = halving
         self._n_asked = 0
         self._n_told = 0
         self._records: dict[int, TrialRecord] = {}
+        self._brackets: dict[int, Bracket] = {}
+        self._going_on: list[Step] = []
 
     @property
     def n_trials(self) -> int:
@@ -87,9 +79,14 @@ class Agenda:
         return self._n_trials
 
     @property
+    def n_ended(self) -> int:
+        """Trials that have their record."""
+        return len(self._records)
+
+    @property
     def is_done(self) -> bool:
         """Whether every trial has its record."""
-        return len(self._records) == self._n_trials
+        return self.n_ended == self._n_trials
 
     @property
     def records(self) -> list[TrialRecord]:
@@ -97,7 +94,25 @@ class Agenda:
         return [self._records[index] for index in sorted(self._records)]
 
     def ready(self) -> list[Step]:
-        """Steps of the next generation; none while it depends on records that are missing."""
+        """Steps that can run now and were not given before; none while they wait for records.
+
+        Those of trials that go on from a rung, else those of the next generation.
+        """
+        going_on, self._going_on = self._going_on, []
+        return going_on or self._next_generation()
+
+    def tell(self, record: TrialRecord) -> list[TrialRecord]:
+        """Take the record of a step; returns those of the trials that end by it."""
+        bracket = self._brackets.get(record.index)
+        ended = [record]
+        if bracket is not None:
+            ended, going_on = bracket.tell(record)
+            self._going_on += going_on
+        self._records |= {record.index: record for record in ended}
+        self._tell_generations()
+        return ended
+
+    def _next_generation(self) -> list[Step]:
         if self._searcher.learns and self._n_told < self._n_asked:
             return []
         first = self._n_asked
@@ -106,14 +121,23 @@ class Agenda:
             return []
         self._n_asked += n
         drawn = self._searcher.ask(first, n)
-        return [
+        steps = [
             Step(index, params, trial_seed(self._seed, index))
             for index, params in enumerate(drawn, start=first)
         ]
+        return steps if self._halving is None else self._bracketed(steps, self._halving)
 
-    def tell(self, record: TrialRecord) -> None:
-        """Take the record of a step; records of a generation go on once it is whole."""
-        self._records[record.index] = record
+    def _bracketed(self, steps: list[Step], halving: Halving) -> list[Step]:
+        ready: list[Step] = []
+        for number, n in enumerate(halving.shares(len(steps))):
+            part, steps = steps[:n], steps[n:]
+            if part:
+                bracket = Bracket(part, halving.rungs[number:], halving)
+                self._brackets |= {step.index: bracket for step in part}
+                ready += bracket.ready()
+        return ready
+
+    def _tell_generations(self) -> None:
         while self._n_told < self._n_asked:
             end = min(self._n_told + self._generation, self._n_trials)
             generation = range(self._n_told, end)

@@ -1,6 +1,8 @@
 """Which slot works on which step: each slot holds one, and a slot that dies gives its step back.
 
-Nothing here can change a record, only when it is made and where. Ray-free.
+A trial that goes on from a rung is given to the slot that holds its live fit, as long as that is
+quicker than another slot's fitting it from the first round on. Nothing here can change a record,
+only when it is made and where. Ray-free.
 """
 
 from __future__ import annotations
@@ -13,7 +15,8 @@ from mlops_ray.search.trial import WORKER_LOST, TrialRecord
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from mlops_ray.search.agenda import Agenda, Step
+    from mlops_ray.search.agenda import Agenda
+    from mlops_ray.search.step import Step
 
 __all__ = ["RESTARTS", "Dispatch"]
 
@@ -26,20 +29,25 @@ class Dispatch:
 
     Args:
         agenda: What there is to do.
-        on_record: Told of each record that was made, before the agenda is.
+        on_step: Told of each record that was made, before the agenda is.
+        on_trial: Told of each trial that has ended by a record that was made.
         known: Records of an earlier attempt; what they answer is not done again.
     """
 
     def __init__(
         self,
         agenda: Agenda,
-        on_record: Callable[[TrialRecord], None],
+        on_step: Callable[[TrialRecord], None],
+        on_trial: Callable[[TrialRecord], None] = lambda _: None,
         known: Iterable[TrialRecord] = (),
     ) -> None:
         self._agenda = agenda
-        self._on_record = on_record
-        self._known = {record.index: record for record in known}
-        self._waiting: deque[Step] = deque()
+        self._on_step = on_step
+        self._on_trial = on_trial
+        self._known = {(record.index, _rounds_of(record)): record for record in known}
+        self._anywhere: deque[Step] = deque()
+        self._at_home: dict[str, deque[Step]] = {}
+        self._homes: dict[int, str] = {}
         self._held: dict[str, Step] = {}
         self._losses: Counter[int] = Counter()
         self._look_ahead()
@@ -53,25 +61,28 @@ class Dispatch:
         """The next step for a slot; None where it holds one, or none can run yet."""
         if slot in self._held:
             return None
-        self._look_ahead()
-        if not self._waiting:
-            return None
-        step = self._held[slot] = self._waiting.popleft()
+        step = self._next_for(slot)
+        if step is not None:
+            self._held[slot] = step
         return step
 
     def take(self, slot: str, record: TrialRecord) -> None:
         """Take the record of the step that a slot holds."""
-        del self._held[slot]
+        step = self._held.pop(slot)
+        if step.rounds is not None:
+            self._homes[step.index] = slot
         self._keep(record)
 
     def lose(self, slot: str) -> None:
         """A slot is gone: its step is the next to be given, or lost if that has not helped."""
+        self._anywhere.extendleft(reversed(self._at_home.pop(slot, deque())))
+        self._homes = {index: home for index, home in self._homes.items() if home != slot}
         step = self._held.pop(slot, None)
         if step is None:
             return
         self._losses[step.index] += 1
         if self._losses[step.index] <= RESTARTS:
-            self._waiting.appendleft(step)
+            self._anywhere.appendleft(step)
             return
         message = f"the worker process died {RESTARTS + 1} times"
         self._keep(
@@ -82,22 +93,44 @@ class Dispatch:
                 "failed",
                 error=WORKER_LOST,
                 message=message,
+                rungs=() if step.rounds is None else ((step.rounds, None),),
             )
         )
 
+    def _next_for(self, slot: str) -> Step | None:
+        at_home = self._at_home.get(slot)
+        if at_home:
+            return at_home.popleft()
+        if not self._anywhere:
+            self._look_ahead()
+        if self._anywhere:
+            return self._anywhere.popleft()
+        # A slot with a single step waiting will have done it sooner than one that starts over.
+        fullest = max(self._at_home.values(), key=len, default=None)
+        return fullest.pop() if fullest is not None and len(fullest) > 1 else None
+
     def _keep(self, record: TrialRecord) -> None:
-        self._on_record(record)
-        self._agenda.tell(record)
+        self._on_step(record)
+        for ended in self._agenda.tell(record):
+            self._homes.pop(ended.index, None)
+            self._on_trial(ended)
+        self._look_ahead()
 
     def _look_ahead(self) -> None:
         """Have a step waiting, if the agenda has one that no known record answers."""
-        while not self._waiting and (steps := self._agenda.ready()):
+        while not self._anywhere and (steps := self._agenda.ready()):
             for step in steps:
-                record = self._known.pop(step.index, None)
+                record = self._known.pop((step.index, step.rounds), None)
                 if record is not None and _answers(record, step):
                     self._agenda.tell(record)
+                elif step.index in self._homes:
+                    self._at_home.setdefault(self._homes[step.index], deque()).append(step)
                 else:
-                    self._waiting.append(step)
+                    self._anywhere.append(step)
+
+
+def _rounds_of(record: TrialRecord) -> int | None:
+    return record.rungs[-1][0] if record.rungs else None
 
 
 def _answers(record: TrialRecord, step: Step) -> bool:

@@ -6,9 +6,10 @@ The slots of a search do it in many processes; doing it in this one gives the sa
 from __future__ import annotations
 
 import math
+from collections import OrderedDict
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from mlops_ray.models.families import family_named
 from mlops_ray.models.metrics import score_all
@@ -21,10 +22,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mlops_ray.config.model import MetricName, Task
-    from mlops_ray.models.estimator import Training
-    from mlops_ray.search.agenda import Step
+    from mlops_ray.models.estimator import Fitted, Growth, Training
+    from mlops_ray.search.step import Step
 
 __all__ = ["SearchTask", "TrialRunner"]
+
+_GROWTHS_BYTES: Final = 256 * 2**20
+# What a live booster holds of each training row: margin, gradient, its place in the tree.
+_BYTES_A_MARGIN: Final = 24
+_BYTES_A_GROWTH: Final = 2**19
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,21 +71,45 @@ class TrialRunner:
 
     def __init__(self, task: SearchTask) -> None:
         self._task = task
+        self._growths: OrderedDict[int, Growth] = OrderedDict()
 
     def run(self, step: Step) -> TrialRecord:
-        """Fit and score one trial; an error of the fit becomes a `failed` record."""
-        task, params, seed = self._task, dict(step.params), str(step.seed)
+        """Fit and score one trial, or go on with it to a rung; errors become `failed` records."""
+        task, index, params, seed = self._task, step.index, dict(step.params), str(step.seed)
+        rungs: tuple[tuple[int, float | None], ...]
+        rungs = () if step.rounds is None else ((step.rounds, None),)
         try:
-            fitted = self._training.fit({**task.params, **params}, seed=step.seed)
+            fitted = self._fitted(step)
             scores = score_all(task.task, task.y_valid, fitted.predict(task.X_valid))
         except Exception as error:  # noqa: BLE001 - a search survives whatever its trials die of
-            kind, message = type(error).__name__, failure_message(error)
-            return TrialRecord(step.index, params, seed, "failed", error=kind, message=message)
+            self._growths.pop(index, None)
+            kind, text = type(error).__name__, failure_message(error)
+            return TrialRecord(index, params, seed, "failed", error=kind, message=text, rungs=rungs)
         value = scores[task.metric]
         finite = {name: score for name, score in scores.items() if math.isfinite(score)}
         if not math.isfinite(value):
-            return TrialRecord(step.index, params, seed, "invalid", metrics=finite)
-        return TrialRecord(step.index, params, seed, "finished", value, finite)
+            return TrialRecord(index, params, seed, "invalid", metrics=finite, rungs=rungs)
+        rungs = () if step.rounds is None else ((step.rounds, value),)
+        return TrialRecord(index, params, seed, "finished", value, finite, rungs=rungs)
+
+    def _fitted(self, step: Step) -> Fitted:
+        params = {**self._task.params, **step.params}
+        if step.rounds is None:
+            return self._training.fit(params, seed=step.seed)
+        growth = self._growths.pop(step.index, None)
+        if growth is None:  # Another slot began it, or it was dropped: the bits are the same.
+            growth = self._training.grow(params, seed=step.seed)
+        fitted = growth.to(step.rounds)
+        self._growths[step.index] = growth
+        while len(self._growths) > self._most_growths:
+            self._growths.popitem(last=False)
+        return fitted
+
+    @cached_property
+    def _most_growths(self) -> int:
+        """Live fits that are kept; the oldest are dropped and would be fitted anew."""
+        n_margins = self._task.y_train.size * max(1, self._task.n_classes)
+        return max(2, _GROWTHS_BYTES // (n_margins * _BYTES_A_MARGIN + _BYTES_A_GROWTH))
 
     @cached_property
     def _training(self) -> Training:

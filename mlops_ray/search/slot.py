@@ -21,7 +21,7 @@ from ray import tune
 from mlops_ray.search.objective import SearchTask, TrialRunner
 
 if TYPE_CHECKING:
-    from mlops_ray.search.agenda import Step
+    from mlops_ray.search.step import Step
 
 __all__ = ["RECORD_KEY", "SLOT_KEY", "SearchSlot"]
 

@@ -33,7 +33,7 @@ TRIAL_SCHEMA: Final = "mlops-ray/trial/v1"
 # The one error that depends on the machine; a search that has it is not deterministic.
 WORKER_LOST: Final = "WorkerLost"
 
-TrialStatus = Literal["finished", "failed", "invalid"]
+TrialStatus = Literal["finished", "pruned", "failed", "invalid"]
 
 _MESSAGE_LENGTH: Final = 300
 # What native libraries put into messages and no two processes share: clock times, addresses.
@@ -48,11 +48,14 @@ class TrialRecord:
         index: Position in the search, from 0.
         params: What was drawn for it, without the fixed parameters.
         seed: Seed of its fit in decimal digits, since JSON numbers end at 2^53.
-        status: ``finished``, ``failed`` (an error) or ``invalid`` (the objective is not finite).
+        status: ``finished``, ``pruned`` (others were better at a rung), ``failed`` (an error) or
+            ``invalid`` (the objective is not finite).
         value: Objective on the validation rows; None unless finished.
         metrics: All metrics of the task on the validation rows; those not defined are left out.
         error: Class of the error; empty unless failed.
         message: First line of the error, without times and addresses.
+        rungs: Rounds and objective at each rung the trial came to, where trials are halved; None
+            where it failed or was not finite. Absent where there are none.
     """
 
     index: int
@@ -63,10 +66,16 @@ class TrialRecord:
     metrics: dict[str, float] = field(default_factory=dict)
     error: str = ""
     message: str = ""
+    rungs: tuple[tuple[int, float | None], ...] = ()
 
     def to_bytes(self) -> bytes:
         """The record as one line of canonical JSON."""
-        return canonical_bytes({"schema": TRIAL_SCHEMA, **asdict(self)})
+        content = {"schema": TRIAL_SCHEMA, **asdict(self)}
+        if self.rungs:
+            content["rungs"] = [list(rung) for rung in self.rungs]
+        else:
+            del content["rungs"]
+        return canonical_bytes(content)
 
     @classmethod
     def from_bytes(cls, line: bytes) -> Self:
@@ -79,7 +88,9 @@ class TrialRecord:
         if not isinstance(document, dict) or document.get("schema") != TRIAL_SCHEMA:
             raise ManifestError("not a trial record this version can read", wanted=TRIAL_SCHEMA)
         try:
-            return cls(**{name: document[name] for name in cls.__slots__})
+            members = {name: document[name] for name in cls.__slots__ if name != "rungs"}
+            rungs = tuple((int(rounds), value) for rounds, value in document.get("rungs", []))
+            return cls(**members, rungs=rungs)
         except KeyError as error:
             raise ManifestError("a trial record is malformed", f"no {error}") from error
 

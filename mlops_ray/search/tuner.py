@@ -51,7 +51,8 @@ _TUNE_ENVIRONMENT: Final[dict[str, str | None]] = {
 def run_search(
     task: SearchTask,
     agenda: Agenda,
-    on_trial: Callable[[TrialRecord], None] | None = None,
+    on_step: Callable[[TrialRecord], None] = lambda _: None,
+    on_trial: Callable[[TrialRecord], None] = lambda _: None,
     known: Iterable[TrialRecord] = (),
 ) -> list[TrialRecord]:
     """Run all steps of an agenda.
@@ -59,7 +60,8 @@ def run_search(
     Args:
         task: What all trials share; it is put into the object store once.
         agenda: The trials.
-        on_trial: Called in this process after each trial, in the order in which they end.
+        on_step: Called in this process with the record of each step, before it counts.
+        on_trial: Called with the record of each trial that has ended by one.
         known: Records of an earlier attempt; what they answer is not done again.
 
     Returns:
@@ -72,7 +74,7 @@ def run_search(
     if not ray.is_initialized():
         raise ClusterError("a search needs Ray", hint="connect with runtime.cluster first")
     n_slots, cpus = _shares(task.threads)
-    dispatch = Dispatch(agenda, on_trial or (lambda _: None), known)
+    dispatch = Dispatch(agenda, on_step, on_trial, known)
     if dispatch.is_done:
         return agenda.records
     callback = SlotCallback(dispatch)

@@ -310,14 +310,19 @@ def _fits_here() -> Any:
     """Trials and fits in this process instead of on Ray workers."""
 
     def search_here(
-        task: Any, agenda: Agenda, on_trial: Callable[[Any], None], _known: Sequence[Any]
+        task: Any,
+        agenda: Agenda,
+        on_step: Callable[[Any], None],
+        on_trial: Callable[[Any], None],
+        _known: Sequence[Any],
     ) -> list[Any]:
         runner = TrialRunner(task)
         while not agenda.is_done:
             for step in agenda.ready():
                 record = runner.run(step)
-                on_trial(record)
-                agenda.tell(record)
+                on_step(record)
+                for ended in agenda.tell(record):
+                    on_trial(ended)
         return agenda.records
 
     def work_here(fn: Callable[..., Any], *arguments: Any, threads: int) -> Any:

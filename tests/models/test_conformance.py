@@ -85,6 +85,31 @@ def test_a_fit_on_shared_rows_is_the_same_as_one_on_rows_of_its_own(
         assert shared.fit(params, seed=8).to_files() == alone
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_fit_that_goes_on_is_a_fit_of_so_many_rounds_alone_and_among_others(
+    name, task, threads, training_rows
+):
+    family = family_named(name)
+    X, y = training_rows(task, with_missing=family.accepts_missing)
+    facts = {"task": task, "n_classes": N_CLASSES[task], "threads": threads}
+    training = family.prepare(X, y, **facts)
+    if family.rounds is None:
+        growth = training.grow({}, seed=1)
+        with pytest.raises(ModelError, match="does not fit in rounds"):
+            growth.to(2)
+        return
+    params = [{**SAMPLED[name], "learning_rate": rate} for rate in (0.1, 0.3)]
+
+    growths = [training.grow(p, seed=seed) for seed, p in enumerate(params)]
+    for n_rounds in (1, 3, 6):
+        for seed, (growth, drawn) in enumerate(zip(growths, params, strict=True)):
+            grown = growth.to(n_rounds)
+            alone = family.fit(X, y, {**drawn, family.rounds: n_rounds}, seed=seed, **facts)
+            assert grown.predict(X).tobytes() == alone.predict(X).tobytes()
+            if n_rounds != 3:  # Looking at a booster must not be what keeps it right.
+                assert grown.to_files() == alone.to_files()
+
+
 def test_fitting_does_not_touch_its_inputs(name, task, training_rows):
     X, y = training_rows(task)
     before = X.tobytes(), y.tobytes()

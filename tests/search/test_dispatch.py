@@ -70,7 +70,7 @@ def test_known_records_are_not_made_again_and_those_of_other_trials_are_no_answe
     known = [_record(steps[0]), foreign, _record(steps[3])]
     seen = []
     agenda = Agenda(RandomSearcher(SPACE, 3), 4, generation=2, seed=3)
-    dispatch = Dispatch(agenda, seen.append, known)
+    dispatch = Dispatch(agenda, seen.append, known=known)
 
     given = []
     while not dispatch.is_done:
@@ -86,7 +86,7 @@ def test_a_search_that_is_known_wholly_has_nothing_to_do():
     whole = Agenda(RandomSearcher(SPACE, 3), 2, generation=2, seed=3)
     agenda = Agenda(RandomSearcher(SPACE, 3), 2, generation=2, seed=3)
 
-    assert Dispatch(agenda, [].append, [_record(step) for step in whole.ready()]).is_done
+    assert Dispatch(agenda, [].append, known=map(_record, whole.ready())).is_done
 
 
 def test_a_slot_that_dies_with_nothing_to_do_loses_nothing():

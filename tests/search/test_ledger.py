@@ -35,7 +35,7 @@ from mlops_ray.search.trial import TrialRecord, trial_table
 folder = Path(sys.argv[1])
 agenda = Agenda(RandomSearcher({"x": Dimension(kind="uniform", values=[0, 1])}, 3), 6, 2, 3)
 with open_ledger(folder / ("a" * 64 + ".jsonl")) as ledger:
-    dispatch = Dispatch(agenda, ledger.append, ledger.records)
+    dispatch = Dispatch(agenda, ledger.append, known=ledger.records)
     while not dispatch.is_done:
         step = dispatch.give("slot")
         with (folder / "run").open("a") as notes:

@@ -8,8 +8,8 @@ from sklearn.metrics import roc_auc_score
 
 from mlops_ray.models.families import family_named
 from mlops_ray.runtime.seeds import derive
-from mlops_ray.search.agenda import Step, trial_seed
 from mlops_ray.search.objective import TrialRunner
+from mlops_ray.search.step import Step, trial_seed
 
 
 def fit_trial(task, index, params):

@@ -8,9 +8,10 @@ import time
 import numpy as np
 import pytest
 
-from mlops_ray.config.model import SearchConfig
+from mlops_ray.config.model import ModelConfig, SearchConfig
 from mlops_ray.search import tuner
 from mlops_ray.search.agenda import Agenda
+from mlops_ray.search.declared_halving import declared_halving
 from mlops_ray.search.objective import TrialRunner
 from mlops_ray.search.searchers.declared import declared_searcher
 from mlops_ray.search.slot import SearchSlot
@@ -28,17 +29,27 @@ SPACE = {
 SLOTS = {1: 1.0, 2: 1.0, 4: 0.5}  # Slots -> CPUs that each asks for.
 
 
-def make_agenda(searcher, seed):
+MODEL = ModelConfig.model_validate({"family": "xgboost", "params": {"n_estimators": 9}})
+
+
+def make_agenda(searcher, brackets, seed):
+    halving = {"halving": {"eta": 3, "brackets": brackets}} if brackets else {}
     search = SearchConfig.model_validate(
-        {"space": SPACE, "searcher": searcher, "trials": 12, "generation": 5}
+        {"space": SPACE, "searcher": searcher, "trials": 14, "generation": 6, **halving}
     )
-    return Agenda(declared_searcher(search, seed, "max"), search.trials, search.generation, seed)
+    return Agenda(
+        declared_searcher(search, seed, "max"),
+        search.trials,
+        search.generation,
+        seed,
+        declared_halving(search, MODEL, "binary", "max"),
+    )
 
 
 @pytest.fixture(scope="module")
 def task(make_task):
     """Accuracy of few rows has many ties."""
-    return make_task(params={"n_estimators": 4}, metric="accuracy")
+    return make_task(params=MODEL.params, metric="accuracy")
 
 
 def table_here(task, agenda):
@@ -49,9 +60,13 @@ def table_here(task, agenda):
     return trial_table(agenda.records)
 
 
-@pytest.mark.parametrize("searcher", ["random", "sobol", "tpe"])
+@pytest.mark.parametrize(
+    ("searcher", "brackets"), [("random", 0), ("sobol", 0), ("tpe", 0), ("random", 1), ("tpe", 2)]
+)
 @pytest.mark.parametrize(("n_slots", "seed"), [(1, 1), (2, 2), (4, 3)])
-def test_slots_delays_and_deaths_do_not_show(task, searcher, n_slots, seed, monkeypatch, tmp_path):
+def test_slots_delays_and_deaths_do_not_show(
+    task, searcher, brackets, n_slots, seed, monkeypatch, tmp_path
+):
     died = tmp_path / "died"
 
     class Disturbed(SearchSlot):
@@ -65,10 +80,12 @@ def test_slots_delays_and_deaths_do_not_show(task, searcher, n_slots, seed, monk
     monkeypatch.setattr(tuner, "SearchSlot", Disturbed)
     monkeypatch.setattr(tuner, "_shares", lambda _: (n_slots, SLOTS[n_slots]))
 
-    records = run_search(task, make_agenda(searcher, seed))
+    records = run_search(task, make_agenda(searcher, brackets, seed))
 
     assert died.exists()
-    assert trial_table(records) == table_here(task, make_agenda(searcher, seed))
-    assert trial_table(records) != table_here(task, make_agenda(searcher, seed + 1))
-    best = max(record.value for record in records)
-    assert best_trial(records, "max").index == min(r.index for r in records if r.value == best)
+    assert trial_table(records) == table_here(task, make_agenda(searcher, brackets, seed))
+    assert trial_table(records) != table_here(task, make_agenda(searcher, brackets, seed + 1))
+    finished = [record for record in records if record.status == "finished"]
+    best = max(record.value for record in finished)
+    assert best_trial(records, "max").index == min(r.index for r in finished if r.value == best)
+    assert (len(finished) < len(records)) == bool(brackets)

@@ -161,6 +161,22 @@ def test_earlier_records_move_tpe_and_foreign_ones_are_left_out():
     assert told(earlier(lambda i: {"x": 0.01 * i, "y": 0.5, "z": 1})) == told([])
 
 
+def test_pruned_trials_move_tpe_by_what_they_came_to():
+    def told(sign):
+        searcher = OptunaSearcher(NUMBERS, 5, "max", "tpe")
+        drawn = searcher.ask(0, 12)
+        searcher.tell(
+            [
+                TrialRecord(i, params, "0", "pruned", rungs=((3, sign * params["x"]),))
+                for i, params in enumerate(drawn)
+            ]
+        )
+        return searcher.ask(12, 3)
+
+    assert told(1.0) == told(1.0)
+    assert told(1.0) != told(-1.0)
+
+
 def test_optuna_says_nothing():
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from mlops_ray.pipeline.context import Finished
 from mlops_ray.pipeline.prepared import labels_of, matrix_of
 from mlops_ray.search.agenda import Agenda
+from mlops_ray.search.declared_halving import declared_halving
 from mlops_ray.search.ledger import open_ledger
 from mlops_ray.search.objective import SearchTask
 from mlops_ray.search.searchers.declared import declared_searcher
@@ -16,8 +18,6 @@ from mlops_ray.search.trial import best_trial, read_trial_table, trial_table
 from mlops_ray.search.tuner import run_search
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from mlops_ray.pipeline.context import Context
     from mlops_ray.search.trial import TrialRecord
     from mlops_ray.telemetry.progress import Progress
@@ -37,24 +37,23 @@ def execute(context: Context) -> Finished:
     searcher = declared_searcher(spec.search, seed, spec.objective.mode)
     if spec.search.warm_start is not None:
         searcher.tell(_earlier_records(context, spec.search.warm_start))
-    agenda = Agenda(searcher, spec.search.trials, spec.search.generation, seed)
+    search = spec.search
+    halving = declared_halving(search, spec.model, spec.data.task, spec.objective.mode)
+    agenda = Agenda(searcher, search.trials, search.generation, seed, halving)
     with ExitStack() as stack:
         ledger = stack.enter_context(open_ledger(context.journal)) if context.journal else None
         known = ledger.records if ledger else []
         if known:
-            context.progress.note(f"{len(known)} trials are known from a search that was cut off")
-        reporter = _TrialReporter(context.progress, agenda.n_trials, spec.objective.mode, known)
-
-        def keep(record: TrialRecord) -> None:
-            if ledger:
-                ledger.append(record)
-            reporter(record)
-
-        records = run_search(_task(context), agenda, keep, known)
+            steps = "trials" if halving is None else "rungs of trials"
+            context.progress.note(f"{len(known)} {steps} are known from a search that was cut off")
+        reporter = _TrialReporter(context.progress, agenda, spec.objective.mode)
+        keep = ledger.append if ledger else lambda _: None
+        records = run_search(_task(context), agenda, keep, reporter, known)
     best_trial(records, spec.objective.mode)
     outputs = {"trials": context.put("trials", trial_table(records), value=records)}
-    n_finished = sum(record.status == "finished" for record in records)
-    return Finished(outputs, "ray_tune", {"trials": len(records), "finished": n_finished})
+    counts: Counter[str] = Counter(record.status for record in records)
+    facts = {"trials": len(records), "finished": 0, **counts}
+    return Finished(outputs, "ray_tune", facts)
 
 
 def _earlier_records(context: Context, name: str) -> list[TrialRecord]:
@@ -83,28 +82,25 @@ def _task(context: Context) -> SearchTask:
 class _TrialReporter:
     """Tells the progress display of each trial: how many are done, the best, the time left."""
 
-    def __init__(
-        self, progress: Progress, total: int, mode: str, known: Sequence[TrialRecord]
-    ) -> None:
+    def __init__(self, progress: Progress, agenda: Agenda, mode: str) -> None:
         self._progress = progress
-        self._total = total
+        self._agenda = agenda
         self._better = max if mode == "max" else min
         self._first_end = 0.0
-        self._n_known = len(known)
-        self._done = self._n_known
+        self._n_before = 0
         self._best: float | None = None
-        for record in known:
-            self._compare(record.value)
 
     def __call__(self, record: TrialRecord) -> None:
-        self._done += 1
+        now, done, total = time.monotonic(), self._agenda.n_ended, self._agenda.n_trials
+        if not self._first_end:
+            # The first trial also pays the start of the workers; it would make the estimate absurd.
+            self._first_end, self._n_before = now, done
+            for known in self._agenda.records:
+                self._compare(known.value)
         self._compare(record.value)
-        now = time.monotonic()
-        # The first trial also pays the start of the workers; it would make the estimate absurd.
-        self._first_end = self._first_end or now
-        counted = self._done - self._n_known - 1
-        eta_s = (now - self._first_end) / counted * (self._total - self._done) if counted else None
-        self._progress.trial_finished(self._done, self._total, record.value, self._best, eta_s)
+        counted = done - self._n_before
+        eta_s = (now - self._first_end) / counted * (total - done) if counted else None
+        self._progress.trial_finished(done, total, record.value, self._best, eta_s)
 
     def _compare(self, value: float | None) -> None:
         candidates = [v for v in (self._best, value) if v is not None]

@@ -73,10 +73,19 @@ class OptunaSearcher:
             trial = self._open.pop(record.index, None)
             if trial is None:
                 self._add(record)
-            elif record.value is None:
-                self._study.tell(trial, state=TrialState.FAIL)
             else:
-                self._study.tell(trial, record.value)
+                self._tell(trial, record)
+
+    def _tell(self, trial: optuna.trial.Trial, record: TrialRecord) -> None:
+        if record.value is not None:
+            self._study.tell(trial, record.value)
+        elif record.status == "pruned":
+            for rounds, value in record.rungs:
+                if value is not None:
+                    trial.report(value, rounds)
+            self._study.tell(trial, state=TrialState.PRUNED)
+        else:
+            self._study.tell(trial, state=TrialState.FAIL)
 
     def _suggest(self, index: int) -> dict[str, Any]:
         trial = self._open[index] = self._study.ask()

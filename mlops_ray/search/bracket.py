@@ -1,0 +1,71 @@
+"""Trials that are compared with each other: at each rung all of them end before any goes on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from mlops_ray.search.halving import Halving
+    from mlops_ray.search.step import Step
+    from mlops_ray.search.trial import TrialRecord
+
+__all__ = ["Bracket"]
+
+
+class Bracket:
+    """One bracket of halved trials.
+
+    Args:
+        steps: Its trials, as steps to their first rung.
+        rungs: Rounds at the end of each rung; the last are those of a whole trial.
+        halving: Who goes on from a rung.
+    """
+
+    def __init__(self, steps: Sequence[Step], rungs: Sequence[int], halving: Halving) -> None:
+        self._steps = {step.index: step for step in steps}
+        self._rungs = list(rungs)
+        self._halving = halving
+        self._rung = 0
+        self._records: dict[int, TrialRecord] = {}
+        self._passed: dict[int, tuple[tuple[int, float | None], ...]] = {}
+
+    def ready(self) -> list[Step]:
+        """The steps of the rung that has been reached; asked for once a rung."""
+        rounds = self._rungs[self._rung]
+        return [replace(step, rounds=rounds) for step in self._steps.values()]
+
+    def tell(self, record: TrialRecord) -> tuple[list[TrialRecord], list[Step]]:
+        """Take the record of a step.
+
+        Returns:
+            The records of the trials that end by it, and the steps that become ready.
+        """
+        index = record.index
+        passed = self._passed[index] = (*self._passed.get(index, ()), *record.rungs)
+        self._records[index] = record
+        is_last = self._rung == len(self._rungs) - 1
+        ended = [replace(record, rungs=passed)] if is_last or record.value is None else []
+        if is_last or len(self._records) < len(self._steps):
+            return ended, []
+        return self._next_rung(ended)
+
+    def _next_rung(self, ended: list[TrialRecord]) -> tuple[list[TrialRecord], list[Step]]:
+        records = [self._records[index] for index in sorted(self._records)]
+        going_on = set(self._halving.survivors(records))
+        ended += [
+            _pruned(record, self._passed[record.index])
+            for record in records
+            if record.index not in going_on and record.value is not None
+        ]
+        self._steps = {index: step for index, step in self._steps.items() if index in going_on}
+        self._records = {}
+        self._rung += 1
+        return ended, self.ready()
+
+
+def _pruned(record: TrialRecord, rungs: tuple[tuple[int, float | None], ...]) -> TrialRecord:
+    changes: Mapping[str, Any] = {"status": "pruned", "value": None, "rungs": rungs}
+    return replace(record, **changes)

@@ -1,0 +1,93 @@
+"""Successive halving and Hyperband without a clock: rungs, brackets and who goes on.
+
+All trials of a bracket end a rung before any of them goes on, and those that do are chosen by
+(objective, index). So who goes on does not depend on who came first.
+
+Source: K. Jamieson and A. Talwalkar, "Non-stochastic best arm identification and hyperparameter
+optimization" (2016), algorithm 1; L. Li et al., "Hyperband" (2018), algorithm 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from mlops_ray.errors import SearchError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mlops_ray.search.trial import TrialRecord
+
+__all__ = ["Halving", "rungs_up_to"]
+
+
+@dataclass(frozen=True, slots=True)
+class Halving:
+    """How trials are cut down.
+
+    Attributes:
+        rungs: Rounds at the end of each rung, growing; the last are those of a whole trial.
+        eta: One of so many goes on from a rung.
+        n_brackets: The first bracket starts at the first rung, the next at the second, and so on.
+        mode: The direction of the objective that is better.
+    """
+
+    rungs: tuple[int, ...]
+    eta: int
+    n_brackets: int
+    mode: Literal["max", "min"]
+
+    def shares(self, n_trials: int) -> list[int]:
+        """How many trials of a generation each bracket takes; those of later rungs are dearer.
+
+        Example:
+            >>> Halving((1, 3, 9), eta=3, n_brackets=3, mode="max").shares(17)
+            [9, 5, 3]
+        """
+        last = len(self.rungs) - 1
+        weights = [
+            self.eta ** (last - bracket) * (last + 1) / (last - bracket + 1)
+            for bracket in range(self.n_brackets)
+        ]
+        exact = [n_trials * weight / sum(weights) for weight in weights]
+        counts = [int(count) for count in exact]
+        by_rest = sorted(range(len(exact)), key=lambda b: (counts[b] - exact[b], b))
+        for bracket in by_rest[: n_trials - sum(counts)]:
+            counts[bracket] += 1
+        return counts
+
+    def survivors(self, records: Sequence[TrialRecord]) -> list[int]:
+        """Indices of the trials that go on from a rung, best first.
+
+        Args:
+            records: One a trial that entered the rung; those without a value go on in no case.
+        """
+        sign = -1.0 if self.mode == "max" else 1.0
+        ranked = sorted(
+            (sign * record.value, record.index) for record in records if record.value is not None
+        )
+        return [index for _, index in ranked[: max(1, len(records) // self.eta)]]
+
+
+def rungs_up_to(rounds: int, first: int, eta: int) -> tuple[int, ...]:
+    """Rungs below `rounds`, each a share of ``1 / eta`` of the next, none below `first`.
+
+    Raises:
+        SearchError: There is none, so that nothing could be cut down.
+
+    Example:
+        >>> rungs_up_to(100, first=10, eta=3)
+        (11, 33, 100)
+    """
+    rungs = [rounds]
+    while rungs[0] // eta >= first:
+        rungs.insert(0, rungs[0] // eta)
+    if len(rungs) == 1:
+        raise SearchError(
+            "halving has no rung below the rounds of a whole trial",
+            f"{rounds} rounds, of which a share of 1/{eta} is below {first}",
+            f"at least {first * eta} rounds",
+            "lower 'search.halving.min_rounds' or 'search.halving.eta', or fit more rounds",
+        )
+    return tuple(rungs)

@@ -1,0 +1,233 @@
+"""Halving without a clock: rungs, brackets, who goes on, and what is kept of it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mlops_ray.config.model import ModelConfig, SearchConfig
+from mlops_ray.config.search_consistency import search_contradictions
+from mlops_ray.config.search_space import Dimension
+from mlops_ray.errors import SearchError
+from mlops_ray.search.agenda import Agenda
+from mlops_ray.search.declared_halving import declared_halving
+from mlops_ray.search.dispatch import Dispatch
+from mlops_ray.search.halving import Halving, rungs_up_to
+from mlops_ray.search.objective import TrialRunner
+from mlops_ray.search.searchers.random import RandomSearcher
+from mlops_ray.search.trial import TrialRecord, best_trial, read_trial_table, trial_table
+
+SPACE = {"x": Dimension.model_validate({"uniform": [0.0, 1.0]})}
+NINE = Halving((1, 3, 9), eta=3, n_brackets=1, mode="max")
+
+
+def make_agenda(halving, n_trials=9, generation=9, seed=3, space=SPACE):
+    return Agenda(RandomSearcher(space, seed), n_trials, generation, seed, halving)
+
+
+def record_of(step, value):
+    rungs = ((step.rounds, value),)
+    status = "failed" if value is None else "finished"
+    return TrialRecord(step.index, dict(step.params), str(step.seed), status, value, rungs=rungs)
+
+
+def curve(params, rounds):
+    """Learning curves whose order is stable from the second rung on."""
+    noise = np.random.default_rng(int(params["x"] * 1e9)).normal() if rounds == 1 else 0.0
+    return params["x"] * (1 - 0.5**rounds) + 0.02 * noise
+
+
+def run(agenda, value=curve, shuffle=None, seen=None):
+    waiting = []
+    while not agenda.is_done:
+        waiting += agenda.ready()
+        if shuffle is not None:
+            shuffle(waiting)
+        step = waiting.pop(0)
+        if seen is not None:
+            seen.append((step.index, step.rounds))
+        agenda.tell(record_of(step, value(step.params, step.rounds)))
+    return agenda.records
+
+
+def test_the_better_third_goes_on_from_each_rung():
+    order = [4, 2, 7, 0, 1, 8, 3, 6, 5]  # Of trials, best first.
+    seen = []
+    agenda = make_agenda(NINE)
+    steps = agenda.ready()
+    waiting = list(steps)
+    while waiting:
+        step = waiting.pop()
+        seen.append((step.index, step.rounds))
+        agenda.tell(record_of(step, -float(order.index(step.index))))
+        waiting += agenda.ready()
+
+    records = agenda.records
+    assert sorted(seen) == sorted(
+        [(i, 1) for i in range(9)] + [(i, 3) for i in (4, 2, 7)] + [(4, 9)]
+    )
+    assert [r.status for r in records].count("pruned") == 8
+    assert records[4].status == "finished"
+    assert records[4].rungs == ((1, 0.0), (3, 0.0), (9, 0.0))
+    assert records[2].rungs == ((1, -1.0), (3, -1.0))
+    assert records[2].value is None
+    assert best_trial(records, "max").index == 4
+
+
+def test_of_equals_the_lowest_index_goes_on():
+    records = run(make_agenda(NINE), value=lambda *_: 0.5)
+
+    assert [r.index for r in records if len(r.rungs) == 2] == [1, 2]
+    assert [r.index for r in records if r.status == "finished"] == [0]
+
+
+def test_where_less_is_better_the_lowest_go_on():
+    down = Halving((1, 3), eta=3, n_brackets=1, mode="min")
+
+    records = run(make_agenda(down, 3, 3), value=lambda params, _: params["x"])
+
+    lowest = min(records, key=lambda r: r.params["x"])
+    assert [r.index for r in records if r.status == "finished"] == [lowest.index]
+
+
+def test_failed_trials_go_nowhere_and_a_bracket_without_any_other_ends():
+    def value(params, rounds):
+        return None if params["x"] > 0.2 or rounds == 3 else params["x"]
+
+    records = run(make_agenda(NINE), value=value)
+
+    assert {r.status for r in records} <= {"failed", "pruned"}
+    assert len(records) == 9
+    with pytest.raises(SearchError):
+        best_trial(records, "max")
+
+
+@pytest.mark.parametrize("n_brackets", [1, 3])
+def test_the_order_in_which_steps_end_changes_nothing(n_brackets):
+    halving = Halving((1, 3, 9), eta=3, n_brackets=n_brackets, mode="max")
+    in_order = trial_table(run(make_agenda(halving, 40, 17)))
+
+    for seed in range(10):
+        shuffle = np.random.default_rng(seed).shuffle
+        assert trial_table(run(make_agenda(halving, 40, 17), shuffle=shuffle)) == in_order
+    assert trial_table(read_trial_table(in_order)) == in_order
+
+
+def test_other_brackets_keep_slots_busy_while_one_waits():
+    halving = Halving((1, 3, 9), eta=3, n_brackets=3, mode="max")
+
+    steps = make_agenda(halving, 17, 17).ready()
+
+    assert [step.rounds for step in steps] == [1] * 9 + [3] * 5 + [9] * 3
+
+
+def test_hyperband_finds_the_best_of_what_it_sampled_in_20_of_20_seeds():
+    halving = Halving(rungs_up_to(81, 1, 3), eta=3, n_brackets=5, mode="max")
+    size = 81 + 34 + 15 + 8 + 5
+    found = 0
+
+    for seed in range(20):
+        records = run(make_agenda(halving, size, size, seed))
+        best = best_trial(records, "max")
+        # The curves are in order from the second rung on, so the first may cost a bracket its best.
+        found += best.params["x"] == max(record.params["x"] for record in records)
+
+    assert found == 20
+
+
+def test_a_search_that_was_cut_off_goes_on_with_its_rungs():
+    whole, lines = make_agenda(NINE), []
+    dispatch = Dispatch(whole, lines.append)
+    while not dispatch.is_done:
+        step = dispatch.give("a")
+        dispatch.take("a", record_of(step, curve(step.params, step.rounds)))
+
+    for n_known in range(len(lines) + 1):
+        redone, agenda = [], make_agenda(NINE)
+        dispatch = Dispatch(agenda, redone.append, known=lines[:n_known])
+        while not dispatch.is_done:
+            step = dispatch.give("b")
+            dispatch.take("b", record_of(step, curve(step.params, step.rounds)))
+        assert trial_table(agenda.records) == trial_table(whole.records)
+        assert len(redone) == len(lines) - n_known
+
+
+def test_a_survivor_is_given_to_the_slot_that_holds_it_and_to_others_where_that_is_quicker():
+    halving = Halving((1, 2), eta=2, n_brackets=1, mode="max")
+    dispatch = Dispatch(make_agenda(halving, 8, 8), lambda _: None)
+    for _ in range(7):  # All by slot a, but the last, worst.
+        step = dispatch.give("a")
+        dispatch.take("a", record_of(step, 1.0 - step.index))
+    last = dispatch.give("b")
+    assert dispatch.give("a") is None
+    dispatch.take("b", record_of(last, -10.0))
+
+    assert dispatch.give("a").index == 0
+    assert dispatch.give("b").index == 3  # Of three that wait, the last.
+    dispatch.lose("a")
+    assert [dispatch.give(slot).index for slot in "cde"] == [0, 1, 2]
+
+
+def test_halved_trials_have_the_bits_of_whole_ones_wherever_they_go_on(make_task):
+    task = make_task(params={"n_estimators": 9, "subsample": 0.5, "colsample_bytree": 0.5})
+    space = {"max_depth": Dimension.model_validate({"int": [1, 5]})}
+
+    def table(n_slots, n_growths):
+        runners = [TrialRunner(task) for _ in range(n_slots)]
+        for runner in runners:
+            runner.__dict__["_most_growths"] = n_growths
+        agenda, number = make_agenda(NINE, 9, 9, 3, space), 0
+        while not agenda.is_done:
+            for step in agenda.ready():
+                number += 1
+                agenda.tell(runners[number % n_slots].run(step))
+        return agenda.records
+
+    live = table(n_slots=1, n_growths=9)
+
+    assert trial_table(table(n_slots=3, n_growths=2)) == trial_table(live)
+    best = best_trial(live, "max")
+    whole = Agenda(RandomSearcher(space, 3), 9, 9, 3).ready()[best.index]
+    alone = TrialRunner(task).run(whole)
+    assert (best.value, best.metrics) == (alone.value, alone.metrics)
+    assert len(best.rungs) == 3
+
+
+@pytest.mark.parametrize(
+    ("search", "model", "what"),
+    [
+        ({}, {"family": "linear"}, "linear does not fit in rounds"),
+        (
+            {"space": {"n_estimators": {"int": [10, 100]}}},
+            {"family": "xgboost"},
+            "halving counts n_estimators, which the search space draws",
+        ),
+        (
+            {"halving": {"min_rounds": 50}},
+            {"family": "xgboost"},
+            "no rung below the rounds of a whole trial",
+        ),
+        (
+            {"halving": {"min_rounds": 10, "brackets": 4}},
+            {"family": "hist_gradient_boosting"},
+            "fewer rungs than brackets",
+        ),
+    ],
+)
+def test_halving_that_cannot_be_is_refused(search, model, what):
+    declared = SearchConfig.model_validate({"halving": {}, **search})
+
+    with pytest.raises(SearchError, match=what):
+        declared_halving(declared, ModelConfig.model_validate(model), "binary", "max")
+
+
+def test_a_generation_that_is_too_small_to_halve_is_refused():
+    search = SearchConfig.model_validate(
+        {"halving": {"eta": 5}, "trials": 10, "space": {"x": {"int": [1, 9]}}}
+    )
+
+    ((path, what, hint),) = search_contradictions(search)
+
+    assert path == ("search", "generation")
+    assert "a generation of 4" in what
+    assert "5 or more" in hint
