@@ -25,6 +25,7 @@ __all__ = [
     "METRICS",
     "SEARCHERS",
     "TASKS",
+    "TIMEOUT_S",
     "ColumnConfig",
     "DataConfig",
     "GateConfig",
@@ -53,6 +54,7 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 
 TASKS: Final[tuple[Task, ...]] = ("binary", "multiclass", "regression")
+TIMEOUT_S: Final = 3600.0
 SEARCHERS: Final = ("random", "grid", "sobol", "tpe", "cma_es")
 _IN_A_MODULE: Final = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 _CLASSIFICATION: Final = frozenset({"binary", "multiclass"})
@@ -198,6 +200,7 @@ class SearchConfig(Declared):
         refit_on: Rows of the final fit.
         warm_start: Digest of the trial table of an earlier run, which the searcher learns from.
         halving: How trials are cut short; each runs to its end where it is absent.
+        timeout_s: After how long a trial, or its way to the next rung, is taken to hang.
     """
 
     space: dict[str, Dimension] = Field(default_factory=dict)
@@ -207,6 +210,7 @@ class SearchConfig(Declared):
     refit_on: Literal["train", "train_and_valid"] = "train_and_valid"
     warm_start: Digest | None = Field(default=None, exclude_if=partial(operator.is_, None))
     halving: HalvingConfig | None = Field(default=None, exclude_if=partial(operator.is_, None))
+    timeout_s: float = Field(default=TIMEOUT_S, gt=0, exclude_if=partial(operator.eq, TIMEOUT_S))
 
     @field_validator("searcher")
     @classmethod

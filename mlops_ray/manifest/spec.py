@@ -144,14 +144,14 @@ class Spec(Document):
         seed_rule: Name of the derivation, see `mlops_ray.runtime.seeds`.
         feature_set: Absent where none is used or declared, and before version 1.3.
         search: Steps, conditions, searchers other than ``random`` and a warm start since 1.4,
-            halving since 1.5.
+            halving since 1.5, a timeout that is declared since 1.6.
         packages: Versions of Python and of the packages that can change a result.
         environment: What else of the software can; absent before version 1.1.
         environment_policy: What is declared under ``environment``; absent before version 1.1.
     """
 
     schema_: Literal["mlops-ray/spec/v1"] = "mlops-ray/spec/v1"
-    schema_version: str = "1.5"
+    schema_version: str = "1.6"
     name: str
     owner: str
     objective: ObjectiveConfig

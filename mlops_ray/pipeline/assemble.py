@@ -19,7 +19,7 @@ from mlops_ray.manifest import (
     SplitFacts,
     from_canonical,
 )
-from mlops_ray.search.trial import WORKER_LOST, best_trial, read_trial_table
+from mlops_ray.search.trial import best_trial, read_trial_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -99,9 +99,8 @@ def _listed(store: ObjectStore, name: str, member: str, kind: type[Any]) -> list
 
 
 def _determinism(trials: Sequence[TrialRecord]) -> Any:  # noqa: ANN401 - a literal
-    """Replayable where the death of a worker, not the spec, decided a trial."""
-    is_lost = any(record.error == WORKER_LOST for record in trials)
-    return "replayable" if is_lost else "deterministic"
+    """Replayable where the machine, not the spec, decided a trial."""
+    return "replayable" if any(t.is_by_the_machine for t in trials) else "deterministic"
 
 
 def _search_facts(table: str, trials: Sequence[TrialRecord], spec: Spec) -> SearchFacts:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import time
 from typing import TYPE_CHECKING, Any, Final
 
+import ray
 from ray import tune
 
 from mlops_ray.errors import ClusterError
@@ -16,13 +19,14 @@ if TYPE_CHECKING:
     from ray.actor import ActorHandle
     from ray.tune.experiment import Trial
 
-    from mlops_ray.search.dispatch import Dispatch
+    from mlops_ray.search.dispatch import Dispatch, Loss
     from mlops_ray.search.slot import SearchSlot
 
 __all__ = ["SlotCallback", "StopWhenDone"]
 
 # Of slots that died before they could be given anything, one after the other.
 _MOST_FRUITLESS_STARTS: Final = 6
+_OUT_OF_MEMORY: Final = re.compile(r"OutOfMemoryError|running low on memory|Out of Memory")
 
 
 class SlotCallback(tune.Callback):
@@ -30,10 +34,14 @@ class SlotCallback(tune.Callback):
 
     Args:
         dispatch: Knows the steps.
+        timeout_s: After how long a slot that has not reported its step is killed.
     """
 
-    def __init__(self, dispatch: Dispatch) -> None:
+    def __init__(self, dispatch: Dispatch, timeout_s: float) -> None:
         self._dispatch = dispatch
+        self._timeout_s = timeout_s
+        self._given_s: dict[str, float] = {}
+        self._killed: set[str] = set()
         self._handles: dict[str, ActorHandle[SearchSlot]] = {}
         self._fruitless_starts = 0
         self._failure: Exception | None = None
@@ -68,6 +76,7 @@ class SlotCallback(tune.Callback):
             self._fruitless_starts = 0
             self._do(self._feed)
         else:
+            self._given_s.pop(slot, None)
             record = TrialRecord.from_bytes(result.pop(RECORD_KEY).encode())
             self._do(lambda: self._dispatch.take(slot, record))
 
@@ -80,6 +89,7 @@ class SlotCallback(tune.Callback):
     ) -> None:
         """A slot has died; Tune starts another in its place."""
         slot = trial.trial_id
+        self._given_s.pop(slot, None)
         if self._handles.pop(slot, None) is None:
             self._fruitless_starts += 1
             if self._fruitless_starts >= _MOST_FRUITLESS_STARTS:
@@ -88,7 +98,27 @@ class SlotCallback(tune.Callback):
                     f"{self._fruitless_starts} times in a row",
                     hint="'mlops-ray doctor' checks memory, disk and shared memory",
                 )
-        self._do(lambda: self._dispatch.lose(slot))
+        why = self._why_lost(trial)
+        self._do(lambda: self._dispatch.lose(slot, why))
+
+    def on_step_end(
+        self,
+        iteration: int,  # noqa: ARG002 - Tune's signature
+        trials: list[Trial],  # noqa: ARG002 - Tune's signature
+        **info: object,  # noqa: ARG002 - Tune's signature
+    ) -> None:
+        """Ten times a second: a slot that hangs is killed, and Tune starts another."""
+        overdue_s = time.monotonic() - self._timeout_s
+        for slot in [slot for slot, given_s in self._given_s.items() if given_s < overdue_s]:
+            del self._given_s[slot]
+            self._killed.add(slot)
+            ray.kill(self._handles[slot])
+
+    def _why_lost(self, trial: Trial) -> Loss:
+        if trial.trial_id in self._killed:
+            self._killed.remove(trial.trial_id)
+            return "timed_out"
+        return "out_of_memory" if _OUT_OF_MEMORY.search(str(trial.get_error())) else "died"
 
     def _do(self, act: Callable[[], None]) -> None:
         try:
@@ -102,6 +132,7 @@ class SlotCallback(tune.Callback):
             step = self._dispatch.give(slot)
             if step is not None:
                 handle.take.remote(step)
+                self._given_s[slot] = time.monotonic()
 
 
 class StopWhenDone(tune.Stopper):

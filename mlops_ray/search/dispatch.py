@@ -8,9 +8,9 @@ only when it is made and where. Ray-free.
 from __future__ import annotations
 
 from collections import Counter, deque
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from mlops_ray.search.trial import WORKER_LOST, TrialRecord
+from mlops_ray.search.trial import WORKER_LOST, TrialRecord, TrialStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -18,10 +18,28 @@ if TYPE_CHECKING:
     from mlops_ray.search.agenda import Agenda
     from mlops_ray.search.step import Step
 
-__all__ = ["RESTARTS", "Dispatch"]
+__all__ = ["RESTARTS", "Dispatch", "Loss"]
+
+Loss: TypeAlias = Literal["died", "timed_out", "out_of_memory"]
 
 # Only the death of a worker process counts here; errors of a fit are records.
 RESTARTS: Final = 2
+_TIMES: Final = f"{RESTARTS + 1} times"
+_STATUS: Final[dict[Loss, TrialStatus]] = {
+    "died": "failed",
+    "timed_out": "timed_out",
+    "out_of_memory": "out_of_memory",
+}
+_ERROR: Final[dict[Loss, str]] = {
+    "died": WORKER_LOST,
+    "timed_out": "TimeoutError",
+    "out_of_memory": "MemoryError",
+}
+_MESSAGE: Final[dict[Loss, str]] = {
+    "died": f"the worker process died {_TIMES}",
+    "timed_out": f"it was not done within 'search.timeout_s', {_TIMES}",
+    "out_of_memory": f"the worker process was killed for want of memory, {_TIMES}",
+}
 
 
 class Dispatch:
@@ -73,7 +91,7 @@ class Dispatch:
             self._homes[step.index] = slot
         self._keep(record)
 
-    def lose(self, slot: str) -> None:
+    def lose(self, slot: str, why: Loss = "died") -> None:
         """A slot is gone: its step is the next to be given, or lost if that has not helped."""
         self._anywhere.extendleft(reversed(self._at_home.pop(slot, deque())))
         self._homes = {index: home for index, home in self._homes.items() if home != slot}
@@ -84,15 +102,14 @@ class Dispatch:
         if self._losses[step.index] <= RESTARTS:
             self._anywhere.appendleft(step)
             return
-        message = f"the worker process died {RESTARTS + 1} times"
         self._keep(
             TrialRecord(
                 step.index,
                 dict(step.params),
                 str(step.seed),
-                "failed",
-                error=WORKER_LOST,
-                message=message,
+                _STATUS[why],
+                error=_ERROR[why],
+                message=_MESSAGE[why],
                 rungs=() if step.rounds is None else ((step.rounds, None),),
             )
         )

@@ -30,10 +30,11 @@ __all__ = [
 
 TRIAL_SCHEMA: Final = "mlops-ray/trial/v1"
 
-# The one error that depends on the machine; a search that has it is not deterministic.
+# What the machine decided, not the spec; a search that has one of them is not deterministic.
 WORKER_LOST: Final = "WorkerLost"
+_BY_THE_MACHINE: Final = frozenset({"timed_out", "out_of_memory"})
 
-TrialStatus = Literal["finished", "pruned", "failed", "invalid"]
+TrialStatus = Literal["finished", "pruned", "failed", "invalid", "timed_out", "out_of_memory"]
 
 _MESSAGE_LENGTH: Final = 300
 # What native libraries put into messages and no two processes share: clock times, addresses.
@@ -48,11 +49,11 @@ class TrialRecord:
         index: Position in the search, from 0.
         params: What was drawn for it, without the fixed parameters.
         seed: Seed of its fit in decimal digits, since JSON numbers end at 2^53.
-        status: ``finished``, ``pruned`` (others were better at a rung), ``failed`` (an error) or
-            ``invalid`` (the objective is not finite).
+        status: ``finished``, ``pruned`` (others were better at a rung), ``failed`` (an error),
+            ``invalid`` (the objective is not finite), ``timed_out`` or ``out_of_memory``.
         value: Objective on the validation rows; None unless finished.
         metrics: All metrics of the task on the validation rows; those not defined are left out.
-        error: Class of the error; empty unless failed.
+        error: Class of the error; empty unless there was one.
         message: First line of the error, without times and addresses.
         rungs: Rounds and objective at each rung the trial came to, where trials are halved; None
             where it failed or was not finite. Absent where there are none.
@@ -67,6 +68,11 @@ class TrialRecord:
     error: str = ""
     message: str = ""
     rungs: tuple[tuple[int, float | None], ...] = ()
+
+    @property
+    def is_by_the_machine(self) -> bool:
+        """Whether a clock, the memory or the death of a worker decided it, not the spec."""
+        return self.error == WORKER_LOST or self.status in _BY_THE_MACHINE
 
     def to_bytes(self) -> bytes:
         """The record as one line of canonical JSON."""

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import ray
 from ray import tune
 
+from mlops_ray.config.model import TIMEOUT_S
 from mlops_ray.errors import ClusterError
 from mlops_ray.runtime.ray_settings import scoped_environment
 from mlops_ray.runtime.resources import check_threads, shares_of_cpus
@@ -54,6 +55,7 @@ def run_search(
     on_step: Callable[[TrialRecord], None] = lambda _: None,
     on_trial: Callable[[TrialRecord], None] = lambda _: None,
     known: Iterable[TrialRecord] = (),
+    timeout_s: float = TIMEOUT_S,
 ) -> list[TrialRecord]:
     """Run all steps of an agenda.
 
@@ -63,6 +65,7 @@ def run_search(
         on_step: Called in this process with the record of each step, before it counts.
         on_trial: Called with the record of each trial that has ended by one.
         known: Records of an earlier attempt; what they answer is not done again.
+        timeout_s: After how long a step that is not done is taken to hang.
 
     Returns:
         One record a trial, sorted by index.
@@ -77,7 +80,7 @@ def run_search(
     dispatch = Dispatch(agenda, on_step, on_trial, known)
     if dispatch.is_done:
         return agenda.records
-    callback = SlotCallback(dispatch)
+    callback = SlotCallback(dispatch, timeout_s)
     with session_folder(Path(tempfile.gettempdir())) as folder, _quiet_tune():
         tune.Tuner(
             tune.with_resources(tune.with_parameters(SearchSlot, task=task), {"cpu": cpus}),

@@ -314,7 +314,7 @@ def _fits_here() -> Any:
         agenda: Agenda,
         on_step: Callable[[Any], None],
         on_trial: Callable[[Any], None],
-        _known: Sequence[Any],
+        *_others: Any,
     ) -> list[Any]:
         runner = TrialRunner(task)
         while not agenda.is_done:

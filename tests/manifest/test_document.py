@@ -90,7 +90,7 @@ def test_the_id_of_a_document_is_the_sha256_of_its_canonical_bytes(spec: Spec) -
     assert spec.digest == digest(data)
     assert Spec.from_bytes(data).to_bytes() == data
     assert json.loads(data)["schema"] == "mlops-ray/spec/v1"
-    assert json.loads(data)["schema_version"] == "1.5"
+    assert json.loads(data)["schema_version"] == "1.6"
     assert canonical_bytes(json.loads(data)) == data
 
 

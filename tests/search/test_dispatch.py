@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from mlops_ray.config.search_space import Dimension
+from mlops_ray.errors import SearchError
 from mlops_ray.search.agenda import Agenda
 from mlops_ray.search.dispatch import RESTARTS, Dispatch
 from mlops_ray.search.searchers.random import RandomSearcher
-from mlops_ray.search.trial import WORKER_LOST, TrialRecord
+from mlops_ray.search.trial import WORKER_LOST, TrialRecord, best_trial
 
 SPACE = {"max_depth": Dimension.model_validate({"int": [1, 9]})}
 
@@ -87,6 +90,30 @@ def test_a_search_that_is_known_wholly_has_nothing_to_do():
     agenda = Agenda(RandomSearcher(SPACE, 3), 2, generation=2, seed=3)
 
     assert Dispatch(agenda, [].append, known=map(_record, whole.ready())).is_done
+
+
+@pytest.mark.parametrize(
+    ("why", "status", "error"),
+    [
+        ("died", "failed", WORKER_LOST),
+        ("timed_out", "timed_out", "TimeoutError"),
+        ("out_of_memory", "out_of_memory", "MemoryError"),
+    ],
+)
+def test_what_the_machine_decided_is_told_and_found_again(why, status, error):
+    dispatch, agenda, _ = _dispatch(n_trials=1)
+
+    for number in range(RESTARTS + 1):
+        dispatch.give(f"slot {number}")
+        dispatch.lose(f"slot {number}", why)
+
+    (record,) = agenda.records
+    assert (record.status, record.error) == (status, error)
+    assert record.is_by_the_machine
+    assert TrialRecord.from_bytes(record.to_bytes()) == record
+    with pytest.raises(SearchError, match="none of 1 trials") as caught:
+        best_trial([record], "max")
+    assert record.message in caught.value.got
 
 
 def test_a_slot_that_dies_with_nothing_to_do_loses_nothing():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -135,6 +136,27 @@ def test_a_slot_lives_through_the_search(make_task, monkeypatch, tmp_path):
 
     assert len(records) == N
     assert 1 <= len(list(tmp_path.iterdir())) <= 2
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("ray_cluster")
+def test_a_trial_that_hangs_is_ended_and_the_others_go_on(make_task, monkeypatch):
+    class Hanging(SearchSlot):
+        def step(self):
+            while self._step.index == 1:
+                time.sleep(0.01)
+            return super().step()
+
+    monkeypatch.setattr(tuner, "SearchSlot", Hanging)
+    started_s = time.monotonic()
+
+    records = run_search(make_task(), make_agenda(3), timeout_s=3.0)
+
+    assert time.monotonic() - started_s < 3 * 3.0 + 60
+    here = records_here(make_task(), make_agenda(3))
+    assert (records[0], records[2]) == (here[0], here[2])
+    assert (records[1].status, records[1].error) == ("timed_out", "TimeoutError")
+    assert [record.is_by_the_machine for record in records] == [False, True, False]
 
 
 @pytest.mark.ray

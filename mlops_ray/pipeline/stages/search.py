@@ -48,7 +48,7 @@ def execute(context: Context) -> Finished:
             context.progress.note(f"{len(known)} {steps} are known from a search that was cut off")
         reporter = _TrialReporter(context.progress, agenda, spec.objective.mode)
         keep = ledger.append if ledger else lambda _: None
-        records = run_search(_task(context), agenda, keep, reporter, known)
+        records = run_search(_task(context), agenda, keep, reporter, known, search.timeout_s)
     best_trial(records, spec.objective.mode)
     outputs = {"trials": context.put("trials", trial_table(records), value=records)}
     counts: Counter[str] = Counter(record.status for record in records)
