@@ -139,7 +139,7 @@ def _rows_of_unit(look: KeyLook, suspects: NDArray[np.uint64], unit: Unit) -> by
     at = np.minimum(np.searchsorted(suspects, hashes), suspects.size - 1)
     is_suspect = suspects[at] == hashes
     keys = keys.append_column("hash", pa.array(hashes)).filter(pa.array(is_suspect))
-    counted = keys.group_by(keys.column_names).aggregate([([], "count_all")])
+    counted = keys.group_by(keys.column_names, use_threads=False).aggregate([([], "count_all")])
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, counted.schema) as writer:
         writer.write_table(counted)

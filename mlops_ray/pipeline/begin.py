@@ -53,7 +53,13 @@ class Start:
         return found
 
 
-def begin(resolved: Resolved, store: ObjectStore, digests: DigestCache, root: Path) -> Start:
+def begin(
+    resolved: Resolved,
+    store: ObjectStore,
+    digests: DigestCache,
+    root: Path,
+    num_cpus: int | None = None,
+) -> Start:
     """Capture the code, pin the inputs and store the spec.
 
     Args:
@@ -61,6 +67,7 @@ def begin(resolved: Resolved, store: ObjectStore, digests: DigestCache, root: Pa
         store: Under a lease.
         digests: Knows the digests of files that have not changed.
         root: Project root.
+        num_cpus: CPUs that may be used; all by default.
 
     Raises:
         StoreError: The store cannot be written, or a file changed while it was copied.
@@ -71,7 +78,7 @@ def begin(resolved: Resolved, store: ObjectStore, digests: DigestCache, root: Pa
     objects.put("code archive", bundle.archive)
     objects.put("code tree", bundle.document)
     fail_point("run.code_stored")
-    pinned = pin_inputs(resolved, objects, digests, root)
+    pinned = pin_inputs(resolved, objects, digests, root, num_cpus=num_cpus)
     files = [item.file for item in pinned]
     fail_point("run.inputs_pinned")
     if resolved.feature_set is not None:

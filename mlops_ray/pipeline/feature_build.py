@@ -159,12 +159,13 @@ class FeatureBuild:
 
     def _files(self, objects: ObjectList, workers: Workers) -> list[InputFile]:
         """The input with its digests; a cluster, which is needed in any case, starts meanwhile."""
+        num_cpus = self.placement.num_cpus
         if not self.resolved.has_files:
-            pinned = pin_inputs(self.resolved, objects, self.digests, self.root)
+            pinned = pin_inputs(self.resolved, objects, self.digests, self.root, num_cpus=num_cpus)
             return [item.file for item in pinned]
         with ThreadPoolExecutor(1) as pool:
             # Read where they lie: nobody is promised to find them again in the store.
-            files = pool.submit(digested_inputs, self.resolved, self.digests, self.root)
+            files = pool.submit(digested_inputs, self.resolved, self.digests, self.root, num_cpus)
             if not workers.is_small:
                 workers.connect()
             return files.result()

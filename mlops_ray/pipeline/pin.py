@@ -51,13 +51,21 @@ class Pinned:
         )
 
 
-def digested_inputs(resolved: Resolved, digests: DigestCache, root: Path) -> list[InputFile]:
+def digested_inputs(
+    resolved: Resolved, digests: DigestCache, root: Path, num_cpus: int | None = None
+) -> list[InputFile]:
     """The input files where they lie, each with its digest; nothing is copied.
+
+    Args:
+        resolved: The pipeline file with its files.
+        digests: Knows the digests of files that have not changed.
+        root: Project root.
+        num_cpus: CPUs that may be used; all by default.
 
     Raises:
         SourceError: A file cannot be read, or is not the one whose digest is declared.
     """
-    files = _each(resolved.files, lambda file: _digested(file, digests))
+    files = _each(resolved.files, lambda file: _digested(file, digests), num_cpus)
     _check_declared(files, resolved, root)
     return files
 
@@ -69,6 +77,7 @@ def pin_inputs(
     root: Path,
     *,
     copy_all: bool = False,
+    num_cpus: int | None = None,
 ) -> list[Pinned]:
     """The input files; small ones are copied into the store, so that nobody can change them.
 
@@ -78,6 +87,7 @@ def pin_inputs(
         digests: Knows the digests of files that have not changed.
         root: Project root.
         copy_all: Copy large ones, too.
+        num_cpus: CPUs that may be used; all by default.
 
     Raises:
         StoreError: The store cannot be written, or a file changed while it was copied.
@@ -86,7 +96,7 @@ def pin_inputs(
     limit = resolved.loaded.config.store.copy_inputs_below
     is_copied = copy_all or sum(file.size_bytes for file in resolved.files) < limit
     pin = partial(_pinned, objects=objects, digests=digests, is_copied=is_copied)
-    pinned = _each(resolved.files, pin)
+    pinned = _each(resolved.files, pin, num_cpus)
     is_declared = _check_declared([item.file for item in pinned], resolved, root)
     return [Pinned(item.file, item.was_known or is_declared) for item in pinned]
 
@@ -158,8 +168,8 @@ def _check_declared(files: list[InputFile], resolved: Resolved, root: Path) -> b
     return True
 
 
-def _each(files: list[FoundFile], fn: Callable[[FoundFile], T]) -> list[T]:
-    """Of every file in order; digests on all cores, several transfers from a bucket at once."""
+def _each(files: list[FoundFile], fn: Callable[[FoundFile], T], num_cpus: int | None) -> list[T]:
+    """Of every file in order; digests on the CPUs there are, several transfers at once."""
     is_local = not files or isinstance(files[0].path, Path)
-    with ThreadPoolExecutor((os.cpu_count() or 1) if is_local else _TRANSFERS) as pool:
+    with ThreadPoolExecutor((num_cpus or os.cpu_count() or 1) if is_local else _TRANSFERS) as pool:
         return list(pool.map(fn, files))

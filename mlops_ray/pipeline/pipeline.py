@@ -173,7 +173,7 @@ class Pipeline:
         with ExitStack() as stack:
             store = stack.enter_context(workspace.store.lease())
             # Before there is a record: what fails here, such as a changing file, was never a run.
-            start = begin(resolved, store, self._digests(), self.records.root)
+            start = begin(resolved, store, self._digests(), self.records.root, num_cpus)
             fail_point("run.frozen")
             record = new_run(workspace)
             stack.enter_context(record.lock().acquire(timeout=_LOCK_TIMEOUT_S))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import subprocess
+import threading
 from pathlib import Path
 
 import boto3
@@ -101,6 +102,29 @@ def test_a_declared_digest_is_held_against_the_file(project, folder):
         project.pin("data", declared)
     with pytest.raises(SourceError, match=r"b\.parquet: the file is not the one"):
         digested_inputs(project.resolved("data", declared), project.digests, folder.parent)
+
+
+@pytest.mark.parametrize("num_cpus", [1, 2])
+def test_no_more_digests_are_taken_at_once_than_there_are_cpus(
+    project, folder, monkeypatch, num_cpus
+):
+    together, met = threading.Barrier(2), []
+    digest_file = project.digests.digest_file
+
+    def met_another(path):
+        try:
+            together.wait(timeout=1)
+            met.append(path)
+        except threading.BrokenBarrierError:  # Nobody else came.
+            together.reset()
+        return digest_file(path)
+
+    monkeypatch.setattr(project.digests, "digest_file", met_another)
+    resolved = project.resolved("data")
+    digested_inputs(resolved, project.digests, folder.parent, num_cpus)
+
+    assert len(resolved.files) == 2
+    assert len(met) == {1: 0, 2: 2}[num_cpus]
 
 
 def test_large_files_are_copied_where_that_is_asked_and_read_from_the_copy_later(project, folder):
