@@ -1,12 +1,13 @@
 """What the pass costs as the fraud table grows, and what a second worker or node gains.
 
     python benchmarks/scale.py [--rows 1000000 10000000 50000000] [--workers-rows 10000000]
-                               [--plot docs/images/scale.svg]
+                               [--small-rows 900000] [--plot docs/images/scale.svg]
 
 `mlops-ray features build` with its defaults, in a fresh store each time: inputs digested, contract,
 fingerprint, split, profile, features fitted on the training rows, every row written transformed.
-First with 2 CPUs for each number of rows; then the wider table of preprocessing.py with 1 worker,
-2 workers and a cluster of two nodes of 1 CPU, whose object stores of 150 MiB hold a fraction of it.
+First with 2 CPUs for each number of rows; then the wider table of preprocessing.py: less than
+100 MB of it, for which Ray is not started, and much of it with 1 worker, 2 workers and a cluster of
+two nodes of 1 CPU, whose object stores of 150 MiB hold a fraction of it.
 Printed are the wall time without Ray's start, CPU seconds and peak memory (PSS) of the whole
 process tree, and the bytes that Ray spilled to disk. Ends with 0 whatever they are: a benchmark is
 no test.
@@ -240,6 +241,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, nargs="*", default=[1_000_000, 10_000_000, 50_000_000])
     parser.add_argument("--workers-rows", type=int, default=10_000_000)
+    parser.add_argument("--small-rows", type=int, default=900_000)
     parser.add_argument("--plot", type=Path)
     options = parser.parse_args()
     print("load " + ", ".join(f"{value:.1f}" for value in os.getloadavg()))
@@ -252,6 +254,9 @@ def main() -> None:
         print(f"memory from {less.n_rows:,} to {more.n_rows:,} rows: {growth:+.0%}")
     if options.plot and costs:
         plot(costs, options.plot)
+    if options.small_rows:
+        table = cached_table(options.small_rows)
+        show("small table", built(preprocessing.pipeline(table), "--num-cpus", "2"))
     if options.workers_rows:
         compare_workers(options.workers_rows)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+import threading
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 import numpy as np
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 __all__ = ["FeatureFunction", "called", "feature_function", "load_function"]
 
 F = TypeVar("F", bound="Callable[..., Any]")
+
+# Small inputs are read by several threads, and a function may keep something between calls.
+_ONE_AT_A_TIME: Final = threading.Lock()
 
 
 class FeatureFunction(Protocol):
@@ -89,7 +93,8 @@ def called(
     Raises:
         ColumnError: The answer has another shape.
     """
-    found = np.asarray(function(np.array(values)), dtype=np.float64)
+    with _ONE_AT_A_TIME:
+        found = np.asarray(function(np.array(values)), dtype=np.float64)
     wanted = (len(outputs), values.shape[1])
     if found.shape != wanted:
         raise ColumnError(
