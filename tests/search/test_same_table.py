@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
 import time
 
 import numpy as np
@@ -89,3 +91,36 @@ def test_slots_delays_and_deaths_do_not_show(
     best = max(record.value for record in finished)
     assert best_trial(records, "max").index == min(r.index for r in finished if r.value == best)
     assert (len(finished) < len(records)) == bool(brackets)
+
+
+def test_slots_killed_at_random_moments_do_not_show(task, monkeypatch, tmp_path):
+    class Known(SearchSlot):
+        def setup(self, config, **kwargs):
+            super().setup(config, **kwargs)
+            (tmp_path / str(os.getpid())).touch()
+
+        def step(self):
+            time.sleep(0.3)  # So that most kills come in the middle of a step.
+            return super().step()
+
+    monkeypatch.setattr(tuner, "SearchSlot", Known)
+    killed, is_over = [], threading.Event()
+
+    def kill():
+        chance = np.random.default_rng()
+        while not is_over.wait(chance.uniform(0.5, 2.0)) and len(killed) < 5:
+            living = [int(path.name) for path in tmp_path.iterdir()]
+            for pid in chance.permutation([p for p in living if p not in killed])[:1].tolist():
+                killed.append(pid)
+                os.kill(pid, signal.SIGKILL)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    try:
+        records = run_search(task, make_agenda("tpe", 1, 5))
+    finally:
+        is_over.set()
+        killer.join()
+
+    assert killed
+    assert trial_table(records) == table_here(task, make_agenda("tpe", 1, 5))
