@@ -1,6 +1,8 @@
 """A project's own functions: named with a version, importable, and refused where they are not."""
 
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pyarrow as pa
@@ -8,6 +10,7 @@ import pytest
 
 from mlops_ray.errors import ColumnError, ModelError
 from mlops_ray.features import CompiledTransform, FeatureState
+from mlops_ray.features.functions import called
 from mlops_ray.manifest.canonical import canonical_bytes, from_canonical
 
 SOURCE = """\
@@ -93,3 +96,25 @@ def test_another_function_than_declared_is_refused(bench, with_key, declared, ki
 def test_without_the_project_the_state_says_what_it_lacks(bench, with_key):
     with pytest.raises(ModelError, match=r"'own_features:ratio'.*; start from the project"):
         bench.fit([{"columns": ["a", "b"], "steps": [step(), "standardize"]}], with_key(**TABLE))
+
+
+def test_a_function_that_keeps_something_is_called_by_one_thread_at_a_time():
+    meeting = threading.Barrier(2)
+    met = []
+
+    def function(values):
+        try:
+            met.append(meeting.wait(timeout=0.3))
+        except threading.BrokenBarrierError:
+            meeting.reset()
+        return values
+
+    with ThreadPoolExecutor(2) as pool:
+        for _ in pool.map(lambda _: called(function, "f", ["a"], np.ones((1, 3))), range(2)):
+            pass
+    alone = list(met)
+    with ThreadPoolExecutor(2) as pool:  # The control: nothing holds them apart.
+        list(pool.map(function, [np.ones((1, 3))] * 2))
+
+    assert alone == []
+    assert sorted(met) == [0, 1]
