@@ -170,6 +170,7 @@ def test_only_lazy_packages_and_the_engine_import_by_a_calculated_name():
     named_by_the_spec = (
         "features/functions.py",
         "search/searchers/project.py",
+        "runtime/code_guard.py",
         "runtime/recorded_code.py",
         "pipeline/engine.py",
     )
