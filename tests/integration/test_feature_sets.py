@@ -10,9 +10,17 @@ import pyarrow as pa
 import pytest
 
 import mlops_ray
-from mlops_ray.errors import ColumnError, ConfigError, DataError, GateError, InvalidConfigError
+from mlops_ray.errors import (
+    ColumnError,
+    ConfigError,
+    DataError,
+    DigestMismatchError,
+    GateError,
+    InvalidConfigError,
+)
 from mlops_ray.features import FeatureState
 from mlops_ray.features.matrix_file import matrix_from_bytes
+from mlops_ray.manifest import verify_export
 from mlops_ray.pipeline import replay, reproduce
 
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_cluster")]
@@ -127,7 +135,9 @@ def test_on_other_rows_nothing_is_fitted_anew(start, used):
     assert (learned.X[:, 0] == np.float32(5e5)).all()
 
 
-def test_it_is_reproduced_from_its_record_alone(made, used, monkeypatch):
+@pytest.fixture
+def replayed(monkeypatch):
+    """Replays in this process, on the cluster of the session; what was asked."""
     requests = []
 
     def in_this_process(_interpreter, folder):
@@ -136,11 +146,56 @@ def test_it_is_reproduced_from_its_record_alone(made, used, monkeypatch):
         return replay.replay(request)
 
     monkeypatch.setattr(reproduce, "answer_of_child", in_this_process)
+    return requests
 
+
+def test_it_is_reproduced_from_its_record_alone(made, used, replayed):
     found = made[0].reproduce(used.run_id)
 
     assert found.verdict == "IDENTICAL"
-    assert len(requests) == 1
+    assert len(replayed) == 1
+
+
+@pytest.mark.parametrize("form", ["folder", "run.tar"])
+def test_it_travels_with_its_set_to_where_nobody_knows_the_set(
+    made, used, replayed, tmp_path, form
+):
+    records, digest = made[0], used.spec.feature_set.used
+    done = records.export_run(used.run_id, tmp_path / form)
+    arrived = mlops_ray.Records(
+        tmp_path, store=tmp_path / "store", registry=tmp_path / "registry.db"
+    )
+    arrived.import_run(done.path)
+
+    assert verify_export(done.path).is_ok
+    assert arrived.verify(used.run_id).is_ok
+    assert arrived.find_features(used.run_id).feature_set.digest == digest
+    assert arrived.find_features(used.run_id).test().is_ok
+    assert arrived.reproduce(used.run_id).verdict == "IDENTICAL"
+    assert len(replayed) == 1
+    version = arrived.register_features(used.run_id, "theirs")
+    assert (version.name, version.version) == ("theirs", 1)
+    assert arrived.feature_set("theirs").to_bytes() == records.feature_set("shared").to_bytes()
+
+
+def test_an_export_without_the_set_or_with_another_one_is_not_whole(made, used, tmp_path):
+    records, digest = made[0], used.spec.feature_set.used
+    records.export_run(used.run_id, tmp_path / "folder")
+    (kept,) = (tmp_path / "folder").rglob(digest.removeprefix("sha256:"))
+    content = kept.read_bytes()
+    assert verify_export(tmp_path / "folder").is_ok
+
+    kept.write_bytes(content.replace(b"town", b"towm", 1))
+    changed = verify_export(tmp_path / "folder")
+    kept.unlink()
+    absent = verify_export(tmp_path / "folder")
+
+    for outcome in (changed, absent):
+        (problem,) = outcome.problems
+        assert digest in problem.object
+    arrived = mlops_ray.Records(tmp_path, store=tmp_path / "store")
+    with pytest.raises(DigestMismatchError, match=digest):
+        arrived.import_run(tmp_path / "folder")
 
 
 @pytest.mark.usefixtures("made")
