@@ -33,6 +33,7 @@ MAX_VALUES: Final = 2**14
 _DIGIT_BITS: Final = 20
 _LOWEST_DIGIT: Final = -25  # Products of two digits at it, 2^-1000 and more, are normal floats.
 _TINY: Final = 2.0**-400  # Values at or above it have no bits below the lowest digit.
+_TINY_DIGIT: Final = -20  # A value without bits at it or below is none of the tiny ones.
 _RAISED_BITS: Final = 600  # Tiny values times 2^600 are exact, and below 2^200.
 _ONES: Final = np.ones(MAX_VALUES)
 
@@ -145,19 +146,9 @@ class RunningSum:
             Columns that add up to the values, each with the power of two that all of its numbers
             are multiples of; without values below 2^-400, which are 0 there.
         """
-        digit = _first_digit(largest)
-        digits: Digits = []
-        # Bits are looked at faster, and no rest is -0.0.
-        while np.count_nonzero(values.view(np.int64)):
-            if digit < _LOWEST_DIGIT:
-                return self._add_apart(values, digits)
-            # Adding this rounds to multiples of 2^(20 * digit); all three steps are exact.
-            magic = 1.5 * 2.0 ** (52 + _DIGIT_BITS * digit)
-            column = values + magic
-            column -= magic
-            values -= column
-            digits.append((_DIGIT_BITS * digit, column))
-            digit -= 1
+        digits, rest = _cut(values, _first_digit(largest), _TINY_DIGIT + 1)
+        if rest is not None:
+            return self._add_apart(rest, digits)
         self._add_digits(digits)
         return digits
 
@@ -179,14 +170,19 @@ class RunningSum:
                 _count(self._squares, exponent + other_exponent, 2 * float(column.dot(other)))
 
     def _add_apart(self, rest: NDArray[np.float64], digits: Digits) -> Digits:
-        """Add values some of which are so small that products of their digits would underflow."""
+        """Add values some of which may be so small that products of their digits would underflow.
+
+        Those below one magnitude are kept out of the digits whatever values stand beside them, or a
+        sum of products would depend on how rows are cut into pieces.
+        """
         for _, column in reversed(digits):
             rest += column  # Back to the values, exactly.
         magnitude = np.abs(rest)
         is_tiny = magnitude < _TINY
-        others = self.add(np.where(is_tiny, 0.0, rest), float(magnitude.max()))
-        raised = RunningSum()
-        raised.add(rest[is_tiny] * 2.0**_RAISED_BITS, _TINY * 2.0**_RAISED_BITS)
+        others, _ = _cut(np.where(is_tiny, 0.0, rest), _first_digit(float(magnitude.max())))
+        self._add_digits(others)
+        tiny, raised = rest[is_tiny] * 2.0**_RAISED_BITS, RunningSum()
+        raised._add_digits(_cut(tiny, _first_digit(_TINY * 2.0**_RAISED_BITS))[0])
         for exponent, number in raised._totals.items():
             _add_to(self._tiny_totals, exponent - _RAISED_BITS, number)
         for exponent, number in raised._squares.items():
@@ -209,6 +205,25 @@ class RunningProduct:
     def sum(self) -> int:
         """The sum of the products, in the units of `ExactSum.squares`."""
         return sum(number << 2 * _UNIT + exponent for exponent, number in self._sums.items())
+
+
+def _cut(
+    values: NDArray[np.float64], digit: int, lowest: int = _LOWEST_DIGIT
+) -> tuple[Digits, NDArray[np.float64] | None]:
+    """Columns of digits, from a first one down, and what is left of the values; None if nothing."""
+    digits: Digits = []
+    # Bits are looked at faster, and no rest is -0.0.
+    while np.count_nonzero(values.view(np.int64)):
+        if digit < lowest:
+            return digits, values
+        # Adding this rounds to multiples of 2^(20 * digit); all three steps are exact.
+        magic = 1.5 * 2.0 ** (52 + _DIGIT_BITS * digit)
+        column = values + magic
+        column -= magic
+        values -= column
+        digits.append((_DIGIT_BITS * digit, column))
+        digit -= 1
+    return digits, None
 
 
 def _in_units(sums: dict[int, int]) -> int:

@@ -170,10 +170,11 @@ class ColumnJoint:
         for start, run in zip(starts, numbers, strict=False):
             piece = self._target.pieces.get(start)
             if piece is not None:  # The target is a number, and the run has rows.
-                one = ExactSum.of_constant(float(piece.values[0]), 1)
-                product += run.total * one.total
-                n = run.n_missing
-                unmatched += ExactSum(n, n * one.total, n * one.squares)
+                one = RunningSum()
+                one.add(piece.values.copy(), piece.largest)
+                product += run.total * one.total_of_digits()
+                n, (total, squares) = run.n_missing, one.sums()
+                unmatched += ExactSum(n, n * total, n * squares)
         return product, unmatched
 
     def _is_equal(self, part: int) -> bool:

@@ -93,11 +93,12 @@ def columns():
         "missing": pa.array(y, mask=where(0.2)),
         "truth": pa.array(y > 0),
         "half": pa.array(np.where(y > 0, 0.5, -1e300)),
+        "nearly": pa.array(np.where(y > 0, 1e-200, 3.0)),
         "label": pa.array(np.where(y > 0, "yes", "no")),
     }
 
 
-@pytest.mark.parametrize("target", ["y", "missing", "truth", "half", "label"])
+@pytest.mark.parametrize("target", ["y", "missing", "truth", "half", "nearly", "label"])
 @pytest.mark.parametrize("is_split", [True, False])
 def test_counting_by_class_gives_what_counting_row_by_row_gives(
     write_parquet, monkeypatch, target, is_split

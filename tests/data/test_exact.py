@@ -3,7 +3,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from mlops_ray.data.exact import ExactSum
+from mlops_ray.data.exact import ExactSum, RunningProduct, RunningSum
 from mlops_ray.errors import ColumnError
 
 WILD = np.random.default_rng(0)
@@ -68,3 +68,21 @@ def test_counted_values_are_those_that_stand_so_often():
 def test_what_cannot_be_summed_is_refused(value):
     with pytest.raises(ColumnError):
         ExactSum.of(np.array([1.0, value]))
+
+
+def test_products_do_not_depend_on_the_values_that_stand_in_one_piece():
+    rng = np.random.default_rng(7)
+    values = rng.choice([2.0**-380, 2.0**-401, 2.0**-420, 2.0**-600, 5e-324, 1.0], 600)
+    values *= 1.0 + rng.random(600)
+    other = rng.normal(size=600)
+
+    def product(n_rows):
+        running = RunningProduct()
+        for start in range(0, 600, n_rows):
+            left, right = values[start : start + n_rows], other[start : start + n_rows]
+            running.add(*(RunningSum().add(part.copy(), 4.0) for part in (left, right)))
+        return running.sum()
+
+    normal = np.where(values < 2.0**-400, 0.0, values)  # Smaller ones are left out by rule.
+    exact = sum(Fraction(x) * Fraction(y) for x, y in zip(normal, other, strict=True))
+    assert [product(n) for n in (1, 7, 600)] == [exact * 2**2252] * 3
