@@ -13,6 +13,7 @@ import pyarrow as pa
 from pyarrow import csv
 
 from mlops_ray.data.arrow_words import arrow_words
+from mlops_ray.data.long_integers import long_integers
 from mlops_ray.data.text_cut import read_rows, text_stream
 from mlops_ray.data.type_names import storage_type
 from mlops_ray.errors import ColumnError, MlopsRayError, SourceError, Where
@@ -34,26 +35,41 @@ _COLUMN_NUMBER: Final = re.compile(r"In CSV column #(\d+): ")
 def read_header(path: Place, name: str) -> pa.Schema:
     """Column names, and their types as the first 16 MiB show them.
 
+    Whole numbers of which one is beyond 64 bits are text, so that no digit is lost.
+
     Raises:
         SourceError: The file is absent, empty, not UTF-8 or no CSV.
     """
     try:
-        with (
-            text_stream(path) as stream,
-            csv.open_csv(
-                stream,
-                read_options=csv.ReadOptions(block_size=_INFERENCE_BYTES, use_threads=False),
-                parse_options=csv.ParseOptions(newlines_in_values=True),
-                convert_options=_conversion(),
-            ) as reader,
-        ):
-            schema = reader.schema
-            # What Arrow cannot decode it takes for bytes; a name it decodes when it is asked for.
-            if schema.names and any(pa.types.is_binary(field.type) for field in schema):
-                raise _unreadable(path, name, pa.ArrowInvalid("a column of bytes"))
-            return schema
+        first = _first_block(path, _conversion())
+        schema = first.schema
+        # What Arrow cannot decode it takes for bytes; a name it decodes when it is asked for.
+        if schema.names and any(pa.types.is_binary(field.type) for field in schema):
+            raise _unreadable(path, name, pa.ArrowInvalid("a column of bytes"))
+        for column in long_integers(first, lambda names: _as_text(path, names)):
+            at = schema.get_field_index(column)
+            schema = schema.set(at, pa.field(column, pa.string()))
     except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
         raise _unreadable(path, name, error) from None
+    return schema
+
+
+def _first_block(path: Place, conversion: csv.ConvertOptions) -> pa.Table:
+    with (
+        text_stream(path) as stream,
+        csv.open_csv(
+            stream,
+            read_options=csv.ReadOptions(block_size=_INFERENCE_BYTES, use_threads=False),
+            parse_options=csv.ParseOptions(newlines_in_values=True),
+            convert_options=conversion,
+        ) as reader,
+    ):
+        batch = next(iter(reader), None)
+        return pa.Table.from_batches([] if batch is None else [batch], reader.schema)
+
+
+def _as_text(path: Place, columns: Sequence[str]) -> pa.Table:
+    return _first_block(path, _conversion(dict.fromkeys(columns, pa.string()), columns))
 
 
 def read_csv(

@@ -7,6 +7,8 @@ A member that is absent or null is a null. Types are those that JSON shows, as f
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF8
+from json import loads
 from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
@@ -14,6 +16,7 @@ import pyarrow.compute as pc
 from pyarrow import json
 
 from mlops_ray.data.arrow_words import arrow_words
+from mlops_ray.data.long_integers import long_integers
 from mlops_ray.data.schema import logical_type
 from mlops_ray.data.text_cut import read_rows, text_stream
 from mlops_ray.data.type_names import storage_type
@@ -44,7 +47,7 @@ def read_members(place: Place, name: str) -> pa.Schema:
     try:
         with text_stream(place) as stream:
             data = _whole_lines(stream.read(_BLOCK_BYTES), name)
-        return _shown(data)
+        return _shown(data, name)
     except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
         raise _unreadable(name, error) from None
 
@@ -80,8 +83,10 @@ def _parsed_type(dtype: LogicalType) -> pa.DataType:
     return pa.string() if dtype in _SPELT else storage_type(dtype)
 
 
-def _shown(data: bytes) -> pa.Schema:
-    schema = _parsed(data, None, "infer").schema
+def _shown(data: bytes, name: str) -> pa.Schema:
+    found = _parsed(data, None, "infer")
+    _refuse_long_integers(found, data, name)
+    schema = found.schema
     # Arrow takes some texts for times; which, depends on how they are written.
     texts = [f.name for f in schema if pa.types.is_timestamp(f.type) or pa.types.is_string(f.type)]
     if not texts:
@@ -89,6 +94,25 @@ def _shown(data: bytes) -> pa.Schema:
     spelt = _typed(data, dict.fromkeys(texts, pa.string()))
     types = {column: _time_type(spelt.column(column)) for column in texts}
     return pa.schema([pa.field(f.name, types.get(f.name, f.type)) for f in schema])
+
+
+def _refuse_long_integers(found: pa.Table, data: bytes, name: str) -> None:
+    """The parser can take a number for no text, and a float would lose its last digits."""
+    columns = long_integers(found, lambda names: _as_written(data, names))
+    if columns:
+        hint = "write them as texts; or, if they mean floats, with a fraction or an exponent"
+        where = Where(file=name, key=columns[0])
+        got = f"whole numbers of more than 64 bits in {len(columns)} columns"
+        raise ColumnError("the numbers of a column fit no type", got, "", hint, where)
+
+
+def _as_written(data: bytes, columns: list[str]) -> pa.Table:
+    rows = [
+        loads(line, parse_int=str, parse_float=str, parse_constant=str)
+        for line in data.splitlines()
+        if line.strip()
+    ]
+    return pa.table({c: pa.array([row.get(c) for row in rows], pa.string()) for c in columns})
 
 
 def _typed(data: bytes, types: dict[str, pa.DataType]) -> pa.Table:
@@ -175,6 +199,9 @@ def _whole_lines(data: bytes, name: str) -> bytes:
         where = Where(file=name)
         raise SourceError("a line is too long", f"over {_BLOCK_BYTES} bytes", where=where)
     data[:end].decode("utf-8")
+    if data.startswith(BOM_UTF8):
+        what, hint = "the JSON lines begin with a byte order mark", "write UTF-8 without one"
+        raise SourceError(what, hint=hint, where=Where(file=name))
     return data[:end]
 
 

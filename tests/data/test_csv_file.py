@@ -83,3 +83,26 @@ def test_a_later_file_that_is_not_utf8_is_named(write_csv):
     assert read_unit(units[0], schema).num_rows == 1
     with pytest.raises(SourceError, match=r"^b\.csv:2: the CSV file is not UTF-8"):
         read_unit(units[1], schema)
+
+
+@pytest.mark.parametrize(
+    ("cells", "dtype"),
+    [
+        ([str(2**63), str(2**63 + 1), ""], "string"),
+        ([str(-(2**63) - 1), "5", str(2**80)], "string"),
+        ([str(2**63 - 1), "5", str(-(2**63))], "integer"),
+        ([str(2**63), "0.5", "5"], "float"),  # Floats, of which one is written as a whole number.
+        (["2.5e19", "1e300", "5"], "float"),
+    ],
+)
+def test_whole_numbers_of_more_than_64_bits_keep_every_digit(write_csv, cells, dtype):
+    file = write_csv("a.csv", "n,k\n" + "".join(f"{cell},1\n" for cell in cells))
+
+    schema, rows = read(file)
+
+    assert schema == {"n": dtype, "k": "integer"}
+    if dtype != "float":
+        wanted = [cell or None for cell in cells]
+        assert [row["n"] and str(row["n"]) for row in rows] == wanted
+    as_floats = read_unit(list_units([file])[0], read_schema([file], {"n": "float"}))
+    assert as_floats.column("n").to_pylist() == [float(cell) if cell else None for cell in cells]

@@ -125,3 +125,32 @@ def test_lists_and_objects_are_carried_along(write):
 def scanned(file):
     plan = ScanPlan(read_schema([file]), None)
     return scan(list_units([file]), plan, map_in_process).fingerprint
+
+
+@pytest.mark.parametrize(
+    ("numbers", "is_refused"),
+    [
+        (["9223372036854775808", "null"], True),
+        (["-9223372036854775809", "5"], True),
+        (["9223372036854775807", "5"], False),
+        (["9223372036854775808", "0.5"], False),  # Floats, of which one is written so.
+        (["1e30", "2e19"], False),
+    ],
+)
+def test_whole_numbers_of_more_than_64_bits_are_refused_since_floats_would_lose_digits(
+    write, numbers, is_refused
+):
+    file = write("a.jsonl", *(f'{{"k": 1, "n": {number}}}\n' for number in numbers))
+
+    if is_refused:
+        with pytest.raises(ColumnError, match=r"a\.jsonl: n: .*; write them as texts") as caught:
+            read(file)
+        assert "922337" not in str(caught.value)
+    else:
+        _, rows = read(file)
+        assert [row["n"] for row in rows] == [json.loads(number) for number in numbers]
+
+
+def test_a_byte_order_mark_is_named(write):
+    with pytest.raises(SourceError, match=r"a\.jsonl: .* byte order mark"):
+        read(write("a.jsonl", '\ufeff{"n": 1}\n'))
