@@ -176,7 +176,8 @@ def _whole_or_nothing(out: Path) -> Iterator[Path]:
     """A folder that becomes `out` where the block ends without an error, else vanishes."""
     hint = "name a folder that is not there yet"
     if out.exists():
-        raise StoreError(f"{out.name} is there already", wanted="a new folder", hint=hint)
+        what = f"{out.name or out} is there already"
+        raise StoreError(what, wanted="a new folder", hint=hint)
     folder = out.absolute().parent / f".{out.name}.{secrets.token_hex(8)}"
     try:
         folder.mkdir(parents=True)
@@ -185,7 +186,7 @@ def _whole_or_nothing(out: Path) -> Iterator[Path]:
         folder.rename(out)
         fail_point("features.renamed")
     except OSError as error:
-        got = f"{error.strerror or error}"
+        got, hint = f"{error.strerror or error}", "free disk space or choose another folder"
         raise StoreError(f"cannot write the folder {out.name}", got, hint=hint) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)

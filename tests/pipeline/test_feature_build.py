@@ -119,6 +119,15 @@ def test_a_folder_that_is_there_is_not_touched(pipeline, tmp_path):
     assert not list((tmp_path / "out").iterdir())
 
 
+def test_a_place_without_a_name_or_a_folder_is_told(pipeline, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StoreError, match=r"^\. is there already"):
+        pipeline.build_features("")
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError, match="cannot write the folder out: .*choose another folder"):
+        pipeline.build_features(tmp_path / "file" / "out")
+
+
 def test_a_failure_on_the_way_leaves_nothing(pipeline, tmp_path, monkeypatch):
     def fail(*_):
         raise ColumnError("broken on the way")
