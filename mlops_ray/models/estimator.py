@@ -1,10 +1,10 @@
 """What an estimator family must offer: parameters, fitting, prediction, files.
 
 A `Family` knows how to fit; a `Fitted` knows how to predict and to write itself as files; a
-`Training` is rows made ready once for many fits. Three laws hold for every family, and
-`tests/models/test_conformance.py` checks them: refitting on equal inputs gives equal files, alone
-and among other fits on the same `Training`, and a row's prediction has the same bits alone and
-among any other rows.
+`Training` is rows made ready once for many fits. Three laws hold for every family: refitting on
+equal inputs gives equal files, alone and among other fits on the same `Training`; a row's
+prediction has the same bits alone and among any other rows; what is written and loaded is the same
+bytes again. `mlops_ray.testing.EstimatorConformance` has them as tests.
 """
 
 from __future__ import annotations

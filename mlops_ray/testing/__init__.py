@@ -1,8 +1,11 @@
-"""What tests of this package, and of pipelines built on it, start from: data of known truth.
+"""What tests of this package, and of pipelines built on it, start from.
 
-Synthetic data are for judging code, never to be presented as real.
+Data of known truth, and the laws of estimators as tests that a plug-in inherits. Synthetic data are
+for judging code, never to be presented as real.
 """
 
+from mlops_ray.testing.estimator_conformance import EstimatorConformance
+from mlops_ray.testing.estimator_rows import estimator_rows
 from mlops_ray.testing.fraud import (
     FRAUD_BLOCK_ROWS,
     bayes_auc,
@@ -14,7 +17,9 @@ from mlops_ray.testing.fraud import (
 
 __all__ = [
     "FRAUD_BLOCK_ROWS",
+    "EstimatorConformance",
     "bayes_auc",
+    "estimator_rows",
     "fraud_block",
     "fraud_probability",
     "fraud_rows",

@@ -11,35 +11,18 @@ from mlops_ray.models.families import family_named
 from mlops_ray.models.golden import records_of
 from mlops_ray.models.packing import pack_bundle, signature_of
 from mlops_ray.models.predictor import Predictor
-
-N_CLASSES = {"binary": 2, "multiclass": 12, "regression": 0}
-_N_FEATURES = 23
-
-
-def make_rows(task, *, n_rows=600, with_missing=False):
-    """Features and targets; 12 classes, since numpy adds 8 and more in pairs."""
-    rng = np.random.default_rng(11)
-    X = rng.normal(size=(n_rows, _N_FEATURES)).astype(np.float32)
-    margins = X @ rng.normal(size=(_N_FEATURES, 12)).astype(np.float32)
-    targets = {
-        "regression": margins[:, 0].astype(np.float64),
-        "binary": (margins[:, 0] + margins[:, 1] ** 2 > 4).astype(np.int32),
-        "multiclass": np.r_[np.arange(12), margins[12:].argmax(axis=1)].astype(np.int32),
-    }
-    if with_missing:
-        X[rng.random(X.shape) < 0.1] = np.nan
-    return X, targets[task]
+from mlops_ray.testing.estimator_rows import N_CLASSES, estimator_rows
 
 
 @pytest.fixture(scope="session")
 def training_rows():
-    """The function `make_rows`."""
-    return make_rows
+    """The function `estimator_rows`."""
+    return estimator_rows
 
 
 @pytest.fixture(scope="session")
 def fit():
-    """Fits a family on `make_rows`, with sampling and few rounds."""
+    """Fits a family on `estimator_rows`, with sampling and few rounds."""
 
     def fit_family(name, task, **options):
         small = {
@@ -48,7 +31,7 @@ def fit():
             "linear": {},
         }
         family = family_named(name)
-        X, y = make_rows(task, with_missing=family.accepts_missing)
+        X, y = estimator_rows(task, with_missing=family.accepts_missing)
         settings = {"seed": 5, "threads": 1, "task": task, "n_classes": N_CLASSES[task]}
         return family.fit(X, y, small[name], **{**settings, **options})
 
