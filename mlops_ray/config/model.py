@@ -44,7 +44,7 @@ __all__ = [
 ]
 
 Task = Literal["binary", "multiclass", "regression"]
-Family = Literal["xgboost", "hist_gradient_boosting", "linear"]
+Family = Literal["xgboost", "hist_gradient_boosting", "linear", "sklearn"]
 MetricName = Literal[
     "roc_auc", "average_precision", "log_loss", "accuracy", "f1_macro", "rmse", "mae", "r2"
 ]
@@ -168,11 +168,28 @@ class SplitConfig(Declared):
 
 
 class ModelConfig(Declared):
-    """The estimator family, its fixed parameters and the threads of one fit."""
+    """The estimator family, its fixed parameters and the threads of one fit.
+
+    Attributes:
+        estimator: Class of scikit-learn, for the family ``sklearn``.
+    """
 
     family: Family
+    estimator: str | None = Field(default=None, exclude_if=partial(operator.is_, None))
     params: dict[str, Any] = Field(default_factory=dict)
     threads: int = Field(default=1, ge=1, le=256)
+
+    @model_validator(mode="after")
+    def _estimator_fits(self) -> Self:
+        if (self.family == "sklearn") != (self.estimator is not None):
+            msg = "'estimator' names a class of scikit-learn, for 'family: sklearn' and no other"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def family_name(self) -> str:
+        """The family with its class, such as ``sklearn:GaussianNB``."""
+        return self.family if self.estimator is None else f"{self.family}:{self.estimator}"
 
 
 class HalvingConfig(Declared):

@@ -143,6 +143,7 @@ class Spec(Document):
             hold it.
         seed_rule: Name of the derivation, see `mlops_ray.runtime.seeds`.
         feature_set: Absent where none is used or declared, and before version 1.3.
+        model: The family ``sklearn`` with its ``estimator`` since 1.6.
         search: Steps, conditions, searchers other than ``random`` and a warm start since 1.4,
             halving since 1.5, a timeout that is declared since 1.6.
         packages: Versions of Python and of the packages that can change a result.

@@ -88,6 +88,7 @@ class Family(Protocol):
 
     Attributes:
         name: Name in the pipeline file.
+        tasks: What it can predict.
         platform: Name of the format that `Fitted.to_files` writes.
         accepts_missing: Whether NaN in a feature is a value like others.
         rounds: Name of the parameter that counts rounds, each of which improves the fit; None where
@@ -96,6 +97,8 @@ class Family(Protocol):
 
     @property
     def name(self) -> str: ...  # noqa: D102 - see the class
+    @property
+    def tasks(self) -> tuple[Task, ...]: ...  # noqa: D102 - see the class
     @property
     def platform(self) -> str: ...  # noqa: D102 - see the class
     @property

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from mlops_ray.errors import ModelError
 from mlops_ray.models.hist_gradient_boosting_family import HistGradientBoostingFamily
 from mlops_ray.models.linear_family import LinearFamily
+from mlops_ray.models.sklearn_estimator_family import SKLEARN_PREFIX, sklearn_family
 from mlops_ray.models.xgboost_family import XGBoostFamily
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ FAMILIES: Final[Mapping[str, Family]] = MappingProxyType({family.name: family fo
 
 
 def family_named(name: str) -> Family:
-    """The family of that name.
+    """The family of that name; ``sklearn:CLASS`` is a class of scikit-learn.
 
     Raises:
         ModelError: There is none.
@@ -33,6 +34,8 @@ def family_named(name: str) -> Family:
         >>> family_named("linear").accepts_missing
         False
     """
+    if name.startswith(SKLEARN_PREFIX):
+        return sklearn_family(name.removeprefix(SKLEARN_PREFIX))
     try:
         return FAMILIES[name]
     except KeyError:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
+from mlops_ray.config.model import TASKS
 from mlops_ray.models.estimator import PlainTraining
 from mlops_ray.models.params import Choice, Number, Parameter, ParameterTable
 from mlops_ray.models.rowwise import sigmoid_probabilities, softmax_probabilities
@@ -81,6 +82,7 @@ class HistGradientBoostingFamily:
     """Gradient-boosted trees by scikit-learn; missing values go to the better side of a split."""
 
     name: str = "hist_gradient_boosting"
+    tasks: tuple[Task, ...] = TASKS
     platform: str = SKLEARN_PLATFORM
     accepts_missing: bool = True
     rounds: str | None = "max_iter"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from sklearn.linear_model import LogisticRegression, Ridge
 
+from mlops_ray.config.model import TASKS
 from mlops_ray.errors import ModelError
 from mlops_ray.models.estimator import PlainTraining
 from mlops_ray.models.params import Choice, Number, Parameter, ParameterTable
@@ -82,6 +83,7 @@ class LinearFamily:
     """Linear models by scikit-learn; rows with missing values are refused."""
 
     name: str = "linear"
+    tasks: tuple[Task, ...] = TASKS
     platform: str = SKLEARN_PLATFORM
     accepts_missing: bool = False
     rounds: str | None = None

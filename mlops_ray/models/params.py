@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from mlops_ray.config.model import Task
 
-__all__ = ["Choice", "Number", "Parameter", "ParameterTable"]
+__all__ = ["Choice", "Number", "Parameter", "ParameterTable", "way_out"]
 
 _WAYS_OUT: Final[dict[str, str]] = {
     "eta": "its name here is 'learning_rate'",
@@ -154,16 +154,17 @@ class ParameterTable:
 
 def _problems(family: str, known: Mapping[str, Parameter], name: str, value: object) -> list[str]:
     if name not in known:
-        return [f"{family} has no parameter {name!r}; {_way_out(known, name)}"]
+        return [f"{family} has no parameter {name!r}; {way_out(known, name)}"]
     if not known[name].accepts(value):
         return [f"{family} parameter {name!r} must be {known[name]}, got {shown(value)}"]
     return []
 
 
-def _way_out(known: Mapping[str, Parameter], name: str) -> str:
-    way_out = _WAYS_OUT.get(name, "")
-    renamed = way_out.rsplit("'", 2)[1] if way_out.startswith("its name") else ""
-    if way_out and (not renamed or renamed in known):
-        return way_out
+def way_out(known: Mapping[str, object], name: str) -> str:
+    """What to do about a parameter that is not known: where it is set, or the nearest name."""
+    told = _WAYS_OUT.get(name, "")
+    renamed = told.rsplit("'", 2)[1] if told.startswith("its name") else ""
+    if told and (not renamed or renamed in known):
+        return told
     near = difflib.get_close_matches(name, known, n=1)
     return f"did you mean {near[0]!r}?" if near else f"it has {', '.join(sorted(known))}"

@@ -20,6 +20,8 @@ import json
 import zipfile
 from typing import Any, Final
 
+import numpy as np
+
 from mlops_ray.errors import ModelError
 
 __all__ = ["canonical_dumps", "checked_loads"]
@@ -28,7 +30,14 @@ _SCHEMA: Final = "schema.json"
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)  # The earliest time a zip archive can hold.
 _IDENTITY_FREE: Final = frozenset({"JsonNode", "TypeNode"})
 # skops 0.16 with scikit-learn 1.9; reviewed at every update of either.
-_TRUSTED: Final = ("sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",)
+_TRUSTED: Final = (
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.metrics._dist_metrics.EuclideanDistance64",
+    "sklearn.metrics._dist_metrics.ManhattanDistance64",
+    "sklearn.metrics._dist_metrics.MinkowskiDistance64",
+    "sklearn.neighbors._kd_tree.KDTree",
+    "sklearn.tree._tree.Tree",
+)
 
 
 def canonical_dumps(estimator: object) -> bytes:
@@ -40,7 +49,7 @@ def canonical_dumps(estimator: object) -> bytes:
         content = {name: archive.read(name) for name in archive.namelist() if name != _SCHEMA}
     numbering = _Numbering()
     schema = numbering.renumbered(schema)
-    members = {new: content[old] for old, new in numbering.members.items()}
+    members = {new: _cleaned(new, content[old]) for old, new in numbering.members.items()}
     members[_SCHEMA] = json.dumps(schema, sort_keys=False, separators=(",", ":")).encode()
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
@@ -108,6 +117,21 @@ class _Numbering:
         if is_shared:
             self._ids[old] = self._n_ids
         return self._n_ids
+
+
+def _cleaned(name: str, data: bytes) -> bytes:
+    """An array of records with zeros between its fields, where a tree has what memory held."""
+    if not name.endswith(".npy"):
+        return data
+    array = np.load(io.BytesIO(data), allow_pickle=False)
+    if array.dtype.names is None:
+        return data
+    clean = np.zeros(array.shape, array.dtype)
+    for field in array.dtype.names:
+        clean[field] = array[field]
+    buffer = io.BytesIO()
+    np.save(buffer, clean, allow_pickle=False)
+    return buffer.getvalue()
 
 
 def _member(name: str) -> zipfile.ZipInfo:

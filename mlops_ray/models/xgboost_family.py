@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import xgboost
 
+from mlops_ray.config.model import TASKS
 from mlops_ray.errors import ModelError
 from mlops_ray.models.estimator import check_class_indices, check_training_inputs
 from mlops_ray.models.params import Choice, Number, Parameter, ParameterTable
@@ -179,6 +180,7 @@ class XGBoostFamily:
     """Gradient-boosted trees by XGBoost; missing values go to the better side of each split."""
 
     name: str = "xgboost"
+    tasks: tuple[Task, ...] = TASKS
     platform: str = "xgboost_ubj"
     accepts_missing: bool = True
     rounds: str | None = "n_estimators"

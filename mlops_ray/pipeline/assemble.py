@@ -57,7 +57,7 @@ def assemble(spec: Spec, stages: Sequence[StageOutputs], store: ObjectStore) -> 
         },
         search=_search_facts(done["search"]["trials"], trials, spec),
         model=ModelFacts(
-            bundle=done["refit"]["bundle"], family=spec.model.family, classes=labels or None
+            bundle=done["refit"]["bundle"], family=spec.model.family_name, classes=labels or None
         ),
         metrics=_listed(store, done["evaluate"]["metrics"], "metrics", MetricFacts),
         gates=_listed(store, done["gate"]["verdicts"], "gates", GateFacts),

@@ -20,6 +20,7 @@ from mlops_ray.errors import (
     ConfigError,
     ConfigProblem,
     InvalidConfigError,
+    ModelError,
     SearchError,
     Where,
 )
@@ -91,7 +92,7 @@ class Resolved:
             + config.split.stratify
             + (0 if self.feature_set else further_passes(self.features)),
             "target": config.data.target,
-            "family": config.model.family,
+            "family": config.model.family_name,
             "trials": config.search.trials,
         }
 
@@ -243,7 +244,11 @@ def parameter_problems(loaded: LoadedConfig) -> Iterator[ConfigProblem]:
     from mlops_ray.search.space import check_space  # noqa: PLC0415
 
     config = loaded.config
-    family = family_named(config.model.family)
+    unfit = _unfit_estimator(loaded)
+    if unfit is not None:
+        yield unfit
+        return
+    family = family_named(config.model.family_name)
     for name, value in config.model.params.items():
         for problem in family.check_params({name: value}, config.data.task):
             yield ConfigProblem(problem, where=loaded.document.where(("model", "params", name)))
@@ -257,6 +262,21 @@ def parameter_problems(loaded: LoadedConfig) -> Iterator[ConfigProblem]:
     for name, dimension in config.search.space.items():
         for problem in check_space(family, {name: dimension}, config.data.task):
             yield ConfigProblem(problem, where=loaded.document.where(("search", "space", name)))
+
+
+def _unfit_estimator(loaded: LoadedConfig) -> ConfigProblem | None:
+    from mlops_ray.models.families import family_named  # noqa: PLC0415 - as above
+
+    model, task = loaded.config.model, loaded.config.data.task
+    where = loaded.document.where(("model", "estimator"))
+    try:
+        family = family_named(model.family_name)
+    except ModelError as error:
+        return ConfigProblem(error.what, error.got, error.wanted, error.hint, where)
+    if task in family.tasks:
+        return None
+    what = f"{model.estimator} does not predict a {task} target"
+    return ConfigProblem(what, wanted=f"task {' or '.join(family.tasks)}", where=where)
 
 
 def _special_columns(loaded: LoadedConfig) -> dict[str, str]:

@@ -26,11 +26,11 @@ def declared_halving(
     declared = search.halving
     if declared is None:
         return None
-    family = family_named(model.family)
+    family = family_named(model.family_name)
     rounds = family.rounds
     if rounds is None:
         raise SearchError(
-            f"{model.family} does not fit in rounds, so its trials cannot be halved",
+            f"{model.family_name} does not fit in rounds, so its trials cannot be halved",
             hint="leave 'search.halving' out, or take another 'model.family'",
         )
     if rounds in search.space:

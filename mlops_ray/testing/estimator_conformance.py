@@ -130,7 +130,8 @@ class EstimatorConformance:
         X, y = self._rows(task)
         before = X.tobytes(), y.tobytes()
         X.flags.writeable = y.flags.writeable = False
-        self._fit_on(X, y, task)
+        answers = self._fit_on(X, y, task).predict(X)
+        _equal(len(answers), len(X), "answers to rows that may not be written")
         _equal((X.tobytes(), y.tobytes()), before, "rows after a fit")
 
     def test_files_of_another_kind_are_refused(self, task: Task) -> None:

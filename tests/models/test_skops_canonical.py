@@ -13,8 +13,10 @@ import zipfile
 import numpy as np
 import pytest
 import skops.io
-from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
+from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.neighbors import KernelDensity
+from sklearn.tree import DecisionTreeRegressor
 
 from mlops_ray.errors import ModelError
 from mlops_ray.models.families import family_named
@@ -117,10 +119,24 @@ def test_predictions_survive_bit_for_bit(rows):
 
 
 def test_types_off_the_list_are_refused(rows):
-    data = canonical_dumps(RandomForestRegressor(n_estimators=2).fit(*rows))
+    data = canonical_dumps(KernelDensity(kernel="gaussian", metric="chebyshev").fit(rows[0]))
 
-    with pytest.raises(ModelError, match=r"not on the list of trusted types.*tree\._tree\.Tree"):
-        checked_loads(data, RandomForestRegressor)
+    with pytest.raises(ModelError, match=r"not on the list of trusted types.*ChebyshevDistance"):
+        checked_loads(data, KernelDensity)
+
+
+def test_a_tree_is_written_without_what_lies_between_its_fields(rows):
+    tree = DecisionTreeRegressor(max_depth=2, random_state=0).fit(*rows)
+    data = canonical_dumps(tree)
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        arrays = [np.load(io.BytesIO(archive.read(n))) for n in archive.namelist() if ".npy" in n]
+    (nodes,) = (array for array in arrays if array.dtype.names)
+
+    used = sum(nodes.dtype[name].itemsize for name in nodes.dtype.names)
+    gaps = np.frombuffer(nodes.tobytes(), np.uint8).reshape(nodes.size, -1)[:, used:]
+    assert gaps.shape == (nodes.size, 7)
+    assert not gaps.any()
+    assert canonical_dumps(checked_loads(data, DecisionTreeRegressor)) == data
 
 
 def test_a_function_smuggled_into_the_schema_is_refused(rows):

@@ -97,6 +97,31 @@ def test_a_bundled_table_becomes_a_snapshot_of_equal_bytes(tmp_path):
         ("max_depth: {int", "max_dept: {int", InvalidConfigError, r"p\.yaml:15:\d+: .*max_depth"),
         ("n_estimators: 5", "n_estimators: 0", InvalidConfigError, r"p\.yaml:13:\d+: .*n_estim"),
         ("n_estimators: 5", "seed: 5", InvalidConfigError, r"p\.yaml:13:\d+: .*seed"),
+        (
+            "family: xgboost",
+            "family: sklearn, estimator: RandomForest",
+            InvalidConfigError,
+            r"p\.yaml:13:\d+: .*unknown estimator 'RandomForest'.*did you mean",
+        ),
+        (
+            "family: xgboost",
+            "family: sklearn, estimator: MLPRegressor",
+            InvalidConfigError,
+            r"p\.yaml:13:\d+: .*MLPRegressor is not taken: its answers are products",
+        ),
+        (
+            "family: xgboost",
+            "family: sklearn, estimator: GaussianNB",
+            InvalidConfigError,
+            r"p\.yaml:13:\d+: .*GaussianNB does not predict a regression target",
+        ),
+        (
+            "xgboost, params: {n_estimators: 5}",
+            "linear, estimator: Lasso",
+            InvalidConfigError,
+            r"'estimator' names a class of scikit-learn",
+        ),
+        ("family: xgboost", "family: sklearn", InvalidConfigError, r"p\.yaml:13.*'estimator'"),
     ],
 )
 def test_a_mistake_is_told_with_its_place_and_the_nearest_name(resolved, old, new, kind, message):

@@ -221,6 +221,18 @@ def test_halving_that_cannot_be_is_refused(search, model, what):
         declared_halving(declared, ModelConfig.model_validate(model), "binary", "max")
 
 
+def test_a_forest_is_halved_by_its_trees_and_an_estimator_without_rounds_is_refused():
+    declared = SearchConfig.model_validate({"halving": {}, "generation": 9, "trials": 9})
+    forest = {"family": "sklearn", "estimator": "RandomForestClassifier"}
+    bayes = {"family": "sklearn", "estimator": "GaussianNB"}
+
+    halving = declared_halving(declared, ModelConfig.model_validate(forest), "binary", "max")
+
+    assert halving is not None
+    with pytest.raises(SearchError, match="sklearn:GaussianNB does not fit in rounds"):
+        declared_halving(declared, ModelConfig.model_validate(bayes), "binary", "max")
+
+
 def test_a_generation_that_is_too_small_to_halve_is_refused():
     search = SearchConfig.model_validate(
         {"halving": {"eta": 5}, "trials": 10, "space": {"x": {"int": [1, 9]}}}

@@ -34,7 +34,7 @@ class Mean:
 
 
 class MeanFamily:
-    name, platform, accepts_missing = "mean", "json", False
+    name, tasks, platform, accepts_missing = "mean", ("regression",), "json", False
     rounds = "n_rounds"
     fitted = Mean
 

@@ -39,7 +39,7 @@ def execute(context: Context) -> Finished:
         context.value(context.output("search.trials"), read_trial_table), spec.objective.mode
     )
     state = state_of(context)
-    family = family_named(spec.model.family)
+    family = family_named(spec.model.family_name)
     signature = signature_of(state, family, spec.data.task, labels_of(context))
     bundle = on_worker(
         context.guarded(_fit_and_pack),

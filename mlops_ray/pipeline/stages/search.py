@@ -70,7 +70,7 @@ def _task(context: Context) -> SearchTask:
         y_train=train.y,
         X_valid=valid.X,
         y_valid=valid.y,
-        family=spec.model.family,
+        family=spec.model.family_name,
         task=spec.data.task,
         n_classes=len(labels_of(context)),
         params=spec.model.params,
