@@ -124,7 +124,7 @@ def test_a_place_without_a_name_or_a_folder_is_told(pipeline, tmp_path, monkeypa
     with pytest.raises(StoreError, match=r"^\. is there already"):
         pipeline.build_features("")
     (tmp_path / "file").touch()
-    with pytest.raises(StoreError, match="cannot write the folder out: .*choose another folder"):
+    with pytest.raises(StoreError, match=r"cannot write the folder out: .*choose another folder"):
         pipeline.build_features(tmp_path / "file" / "out")
 
 
