@@ -6,16 +6,13 @@ not read the data for them again. The files appear as a whole folder or not at a
 
 from __future__ import annotations
 
-import secrets
-import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from mlops_ray.errors import StoreError
 from mlops_ray.features.compiled import CompiledTransform
 from mlops_ray.features.table_output import TablePlan, write_unit
 from mlops_ray.manifest import Spec, canonical_bytes, from_canonical
@@ -23,6 +20,7 @@ from mlops_ray.pipeline.capture import captured, facts_of
 from mlops_ray.pipeline.declared import function_modules
 from mlops_ray.pipeline.engine import Engine
 from mlops_ray.pipeline.freeze import spec_of
+from mlops_ray.pipeline.new_folder import whole_or_nothing
 from mlops_ray.pipeline.objects import ObjectList
 from mlops_ray.pipeline.pin import digested_inputs, pin_inputs
 from mlops_ray.pipeline.prepared import folds_of
@@ -30,10 +28,9 @@ from mlops_ray.pipeline.stages.features import fit
 from mlops_ray.pipeline.workers import Workers
 from mlops_ray.runtime.code_bundle import extracted
 from mlops_ray.runtime.recorded_code import importing
-from mlops_ray.storage import digest, fail_point, write_atomically
+from mlops_ray.storage import digest, write_atomically
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from mlops_ray.data.source import InputFile
@@ -120,7 +117,7 @@ class FeatureBuild:
         """
         started = time.monotonic()
         with ExitStack() as stack:
-            folder = stack.enter_context(_whole_or_nothing(out))
+            folder = stack.enter_context(whole_or_nothing(out))
             engine = self._engine(stack)
             means = engine.means
             engine.run(until="profile")
@@ -169,27 +166,6 @@ class FeatureBuild:
             if not workers.is_small:
                 workers.connect()
             return files.result()
-
-
-@contextmanager
-def _whole_or_nothing(out: Path) -> Iterator[Path]:
-    """A folder that becomes `out` where the block ends without an error, else vanishes."""
-    hint = "name a folder that is not there yet"
-    if out.exists():
-        what = f"{out.name or out} is there already"
-        raise StoreError(what, wanted="a new folder", hint=hint)
-    folder = out.absolute().parent / f".{out.name}.{secrets.token_hex(8)}"
-    try:
-        folder.mkdir(parents=True)
-        yield folder
-        fail_point("features.written")
-        folder.rename(out)
-        fail_point("features.renamed")
-    except OSError as error:
-        got, hint = f"{error.strerror or error}", "free disk space or choose another folder"
-        raise StoreError(f"cannot write the folder {out.name}", got, hint=hint) from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _written(context: Context, folder: Path, *, is_sparse: bool) -> dict[str, Any]:

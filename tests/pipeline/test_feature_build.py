@@ -15,6 +15,7 @@ from mlops_ray.cli.main import app
 from mlops_ray.errors import ColumnError, StoreError
 from mlops_ray.features import table_output
 from mlops_ray.manifest import digest_json, from_canonical
+from mlops_ray.pipeline.new_folder import whole_or_nothing
 from mlops_ray.pipeline.pipeline import Pipeline
 from mlops_ray.storage import digest_file
 
@@ -191,3 +192,29 @@ def test_killed_it_leaves_a_whole_folder_or_none(pipeline, tmp_path, point, is_t
     assert {stage["name"]: stage["cache"] for stage in table.stages}["ingest"] == "hit"
     if is_there:
         assert _manifest(tmp_path / "out") == table.manifest
+    else:
+        assert list(tmp_path.glob(".out.*"))
+        pipeline.build_features(tmp_path / "out")
+        assert not list(tmp_path.glob(".out.*"))
+
+
+def test_the_next_build_sweeps_what_a_killed_one_left_and_spares_what_lives(tmp_path):
+    left, other = tmp_path / f".out.{'0' * 16}", tmp_path / f".out.old.{'0' * 16}"
+    for folder in (left, other):
+        folder.mkdir()
+        (folder / "part-000000.parquet").touch()
+        folder.with_name(f"{folder.name}.lock").touch()
+
+    def overtaken():
+        with whole_or_nothing(tmp_path / "out") as slower:
+            (slower / "mine").touch()
+            with whole_or_nothing(tmp_path / "out") as faster:
+                assert (slower / "mine").exists()
+                (faster / "first").touch()
+
+    with pytest.raises(StoreError, match="cannot write the folder out"):
+        overtaken()
+
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"out", other.name, f"{other.name}.lock"}
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["first"]
