@@ -20,9 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["FeatureFunction", "called", "feature_function", "load_function"]
 
 F = TypeVar("F", bound="Callable[..., Any]")
-
-# Small inputs are read by several threads, and a function may keep something between calls.
-_ONE_AT_A_TIME: Final = threading.Lock()
+# Units are worked on in threads; a function that keeps a buffer of its own never hears of that.
+_ONE_AT_A_TIME: Final = threading.RLock()
 
 
 class FeatureFunction(Protocol):
@@ -90,11 +89,13 @@ def called(
 ) -> NDArray[np.float64]:
     """What a function makes of a block, which it gets as a copy of its own.
 
+    In one process no two run at once, and what was answered may be overwritten by the next call.
+
     Raises:
         ColumnError: The answer has another shape.
     """
     with _ONE_AT_A_TIME:
-        found = np.asarray(function(np.array(values)), dtype=np.float64)
+        found = np.array(function(np.array(values)), dtype=np.float64)
     wanted = (len(outputs), values.shape[1])
     if found.shape != wanted:
         raise ColumnError(

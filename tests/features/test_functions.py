@@ -1,7 +1,6 @@
 """A project's own functions: named with a version, importable, and refused where they are not."""
 
 import sys
-import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -10,10 +9,14 @@ import pytest
 
 from mlops_ray.errors import ColumnError, ModelError
 from mlops_ray.features import CompiledTransform, FeatureState
-from mlops_ray.features.functions import called
+from mlops_ray.features.functions import called, load_function
 from mlops_ray.manifest.canonical import canonical_bytes, from_canonical
 
 SOURCE = """\
+import time
+
+import numpy as np
+
 from mlops_ray import feature_function
 
 @feature_function(version=2)
@@ -29,6 +32,14 @@ def short(values):
 @feature_function(version=1)
 def both(values):
     return values[[0, 0]] + values[[1, 1]] * [[1.0], [-1.0]]
+
+BUFFER = np.empty((1, 1_000))
+
+@feature_function(version=1)
+def buffered(values):
+    np.copyto(BUFFER, values)
+    time.sleep(0.01)  # Others would get on meanwhile.
+    return BUFFER
 
 def plain(values):
     return values
@@ -98,23 +109,12 @@ def test_without_the_project_the_state_says_what_it_lacks(bench, with_key):
         bench.fit([{"columns": ["a", "b"], "steps": [step(), "standardize"]}], with_key(**TABLE))
 
 
-def test_a_function_that_keeps_something_is_called_by_one_thread_at_a_time():
-    meeting = threading.Barrier(2)
-    met = []
+@pytest.mark.usefixtures("project")
+def test_threads_do_not_meet_in_a_function_that_keeps_a_buffer():
+    function = load_function("own_features:buffered", 1)
 
-    def function(values):
-        try:
-            met.append(meeting.wait(timeout=0.3))
-        except threading.BrokenBarrierError:
-            meeting.reset()
-        return values
+    with ThreadPoolExecutor(4) as pool:
+        blocks = [np.full((1, 1_000), float(at)) for at in range(12)]
+        found = list(pool.map(lambda block: called(function, "buffered", ["r"], block), blocks))
 
-    with ThreadPoolExecutor(2) as pool:
-        for _ in pool.map(lambda _: called(function, "f", ["a"], np.ones((1, 3))), range(2)):
-            pass
-    alone = list(met)
-    with ThreadPoolExecutor(2) as pool:  # The control: nothing holds them apart.
-        list(pool.map(function, [np.ones((1, 3))] * 2))
-
-    assert alone == []
-    assert sorted(met) == [0, 1]
+    assert all(np.array_equal(*pair) for pair in zip(found, blocks, strict=True))
