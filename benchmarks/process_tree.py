@@ -61,7 +61,7 @@ class Watched:
 def spilled_bytes(folder: Path) -> int:
     """Bytes of the objects that Ray's sessions below a folder hold on disk."""
     found = 0
-    for path in folder.rglob("ray_spilled_objects*/**/*"):
-        with suppress(OSError):  # Gone meanwhile.
+    with suppress(OSError):  # Something went meanwhile; the next look counts again.
+        for path in folder.rglob("ray_spilled_objects*/**/*"):
             found += path.stat().st_size
     return found
