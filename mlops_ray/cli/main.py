@@ -6,9 +6,10 @@ command runs, so that ``--help`` stays fast.
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
 
 __all__ = ["app", "main"]
 
+# What is imported is half a million objects, looked through each time that cycles are looked for.
+_OBJECTS_TO_COLLECT: Final = 50_000
 _INTERRUPTED = MlopsRayError("interrupted", hint="the same command starts again")
 
 
@@ -100,6 +103,7 @@ def _options(
 
 def main() -> NoReturn:
     """Entry point: run the command, report errors, end with the documented exit code."""
+    gc.set_threshold(_OBJECTS_TO_COLLECT)
     signal.signal(signal.SIGTERM, _interrupt)
     open_streams()
     status = OK

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -18,15 +18,27 @@ if TYPE_CHECKING:
 
     from mlops_ray.data.place import Place
 
-__all__ = ["count_rows", "read_footer", "read_row_group"]
+__all__ = ["GroupSize", "count_rows", "read_footer", "read_row_group"]
 
 # Parquet's own UUID and JSON come as the bytes and texts that they are.
 _PLAIN: Final = {"arrow_extensions_enabled": False}
 _TORN: Final = (OSError, UnicodeDecodeError, pa.ArrowException)  # Of text: the name of a column.
 
 
-def read_footer(path: Place, name: str) -> tuple[pa.Schema, int]:
-    """Arrow schema and number of row groups.
+class GroupSize(NamedTuple):
+    """Size of a row group, as the footer tells it.
+
+    Attributes:
+        n_rows: Its rows.
+        n_bytes: Bytes of its columns, encoded but not compressed.
+    """
+
+    n_rows: int
+    n_bytes: int
+
+
+def read_footer(path: Place, name: str) -> tuple[pa.Schema, list[GroupSize]]:
+    """Arrow schema and sizes of the row groups.
 
     Raises:
         SourceError: The file is absent, torn or no Parquet.
@@ -34,10 +46,10 @@ def read_footer(path: Place, name: str) -> tuple[pa.Schema, int]:
     try:
         with _opened(path, name) as source, pq.ParquetFile(source, **_PLAIN) as file:
             footer = file.metadata
-            groups = range(footer.num_row_groups)
-            n_rows = sum(footer.row_group(at).num_rows for at in groups)
-            _check_rows(n_rows, footer.num_rows, name)
-            return file.schema_arrow, file.num_row_groups
+            groups = map(footer.row_group, range(footer.num_row_groups))
+            sizes = [GroupSize(group.num_rows, group.total_byte_size) for group in groups]
+            _check_rows(sum(size.n_rows for size in sizes), footer.num_rows, name)
+            return file.schema_arrow, sizes
     except _TORN as error:
         raise _unreadable(name, error) from error
 

@@ -38,9 +38,13 @@ if TYPE_CHECKING:
 __all__ = ["Unit", "check_fits", "check_typed", "list_units", "read_schema", "read_unit"]
 
 T = TypeVar("T")
-_MANY: Final = 256  # From so many pieces on, small neighbours are worked on together.
-_SMALL_BYTES: Final = 2**20
+# A unit costs tens of milliseconds whatever its size: small neighbours are worked on together, where
+# there is more than one of the usual size, or very many.
+_MANY: Final = 256
 _PIECES_A_UNIT: Final = 64
+_ROWS_A_UNIT: Final = 2**18
+_BYTES_A_UNIT: Final = 2**26
+_TEXT_BYTES_A_UNIT: Final = 2**24
 _REQUESTS: Final = 16  # To a bucket at once.
 
 
@@ -79,42 +83,45 @@ def list_units(files: Sequence[FoundFile]) -> list[Unit]:
         SourceError: A file cannot be read.
     """
     ordered = sorted(files, key=lambda found: found.name)
-    lists = _each(ordered, _pieces)
-    sizes = [
-        file.size_bytes / max(1, len(units)) for file, units in zip(ordered, lists, strict=True)
-    ]
-    pieces = [(unit, size) for units, size in zip(lists, sizes, strict=True) for unit in units]
-    grouped = _grouped(pieces) if len(pieces) > _MANY else [(unit,) for unit, _ in pieces]
+    pieces = [piece for found in _each(ordered, _pieces) for piece in found]
+    is_much = len(pieces) > _MANY or sum(size for _, size in pieces) > 1
+    grouped = _grouped(pieces) if is_much else [[piece] for piece, _ in pieces]
     return [
         replace(first, index=index, more=tuple(more))
         for index, (first, *more) in enumerate(grouped)
     ]
 
 
-def _pieces(file: FoundFile) -> list[Unit]:
+def _pieces(file: FoundFile) -> list[tuple[Unit, float]]:
+    """What a file is read in, and which share of a unit each piece fills."""
     if file.format == "parquet":
-        groups = range(read_footer(file.path, file.name)[1])
-        return [Unit(0, file.path, file.format, file.name, group) for group in groups]
+        sizes = read_footer(file.path, file.name)[1]
+        return [
+            (
+                Unit(0, file.path, file.format, file.name, group),
+                max(size.n_rows / _ROWS_A_UNIT, size.n_bytes / _BYTES_A_UNIT),
+            )
+            for group, size in enumerate(sizes)
+        ]
     try:
         spans = cut_rows(file)
     except OSError as error:
         got = error.strerror or type(error).__name__
         raise SourceError("cannot read the file", got, where=Where(file=file.name)) from error
-    return [Unit(0, file.path, file.format, file.name, None, span) for span in spans]
+    size = file.size_bytes / len(spans) / _TEXT_BYTES_A_UNIT
+    return [(Unit(0, file.path, file.format, file.name, None, span), size) for span in spans]
 
 
 def _grouped(pieces: Iterable[tuple[Unit, float]]) -> Iterator[list[Unit]]:
     """Small neighbours together; which ones depends on the files alone, and no result on it."""
     open_group: list[Unit] = []
-    for unit, size_bytes in pieces:
-        is_small = size_bytes <= _SMALL_BYTES
-        if open_group and (not is_small or len(open_group) == _PIECES_A_UNIT):
+    filled = 0.0
+    for unit, size in pieces:
+        if open_group and (filled + size > 1 or len(open_group) == _PIECES_A_UNIT):
             yield open_group
-            open_group = []
-        if is_small:
-            open_group.append(unit)
-        else:
-            yield [unit]
+            open_group, filled = [], 0.0
+        open_group.append(unit)
+        filled += size
     if open_group:
         yield open_group
 

@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 __all__ = ["Placement", "Workers"]
 
 # What the first tasks on units need: a second of work that otherwise begins when they do.
-_OF_UNITS: Final = ("ray.data", "mlops_ray.data.scan", "mlops_ray.features.table_output")
+_OF_UNITS: Final = (
+    "mlops_ray.data.ray_map",
+    "mlops_ray.data.scan",
+    "mlops_ray.features.table_output",
+)
 
 
 @dataclass(frozen=True, slots=True)

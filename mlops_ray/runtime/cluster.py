@@ -30,6 +30,7 @@ from mlops_ray.errors import ClusterError, ConfigError
 from mlops_ray.runtime.address import check_address, check_form
 from mlops_ray.runtime.auth_token import token_variables
 from mlops_ray.runtime.code_bundle import build_code_bundle, import_paths
+from mlops_ray.runtime.meanwhile import imported_meanwhile
 from mlops_ray.runtime.ray_settings import WORKER_VARIABLES, scoped_environment, set_ray_defaults
 from mlops_ray.runtime.ray_signals import interrupts_here_only, own_sigterm_handler
 from mlops_ray.runtime.resources import object_store_bytes
@@ -89,7 +90,7 @@ def connect(
         code: Extracted bundle that the workers import from, before all that is installed or lies
             in the working folder; by default a joined cluster gets this package, and a private one
             imports what this process could. Ignored where this process is connected already.
-        preload: Modules that the workers of a private cluster import while it starts.
+        preload: Modules that this process and the workers of a private cluster import meanwhile.
 
     Raises:
         ClusterError: Ray cannot be started, or the address not be reached in bounded time.
@@ -105,11 +106,12 @@ def connect(
     target = named or os.environ.get(_ADDRESS_VARIABLE) or address or "local"
     with ExitStack() as cleanup:
         started = time.monotonic()
-        if target == "local":
-            with scoped_environment({_PRELOAD_VARIABLE: ",".join(preload) or None}):
-                _start(num_cpus, code, cleanup)
-        else:
-            _join(target, num_cpus, code, cleanup)
+        with imported_meanwhile(preload):
+            if target == "local":
+                with scoped_environment({_PRELOAD_VARIABLE: ",".join(preload) or None}):
+                    _start(num_cpus, code, cleanup)
+            else:
+                _join(target, num_cpus, code, cleanup)
         is_own, ray_start_s = target == "local", time.monotonic() - started
         yield _describe(is_own=is_own, is_joined_here=not is_own, ray_start_s=ray_start_s)
 

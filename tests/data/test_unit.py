@@ -6,6 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from mlops_ray.data import unit as unit_module
 from mlops_ray.data.schema import ARROW_TYPES
 from mlops_ray.data.source import FoundFile
 from mlops_ray.data.unit import list_units, read_schema, read_unit
@@ -23,6 +24,34 @@ def test_units_follow_file_name_and_row_group(tmp_path):
     assert [(u.index, u.name, u.row_group) for u in units] == [
         (0, "a", 0), (1, "a", 1), (2, "a", 2), (3, "b", 0), (4, "b", 1),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("limits", "expected"),
+    [
+        ({"_ROWS_A_UNIT": 4}, [[2, 2], [3], [2, 1, 1], [3, 1], [4], [9], [1]]),
+        ({"_ROWS_A_UNIT": 4, "_PIECES_A_UNIT": 2}, [[2, 2], [3], [2, 1], [1, 3], [1], [4], [9], [1]]),
+        ({"_ROWS_A_UNIT": 4, "_BYTES_A_UNIT": 1}, [[2], [2], [3], [2], [1], [1], [3], [1], [4], [9], [1]]),
+        ({"_ROWS_A_UNIT": 29}, [[2], [2], [3], [2], [1], [1], [3], [1], [4], [9], [1]]),
+        ({"_ROWS_A_UNIT": 29, "_MANY": 10}, [[2, 2, 3, 2, 1, 1, 3, 1, 4, 9, 1]]),
+    ],
+)  # fmt: skip
+def test_small_neighbours_are_one_unit_where_there_is_much_or_many(
+    write_parquet, monkeypatch, limits, expected
+):
+    sizes = (2, 2, 3, 2, 1, 1, 3, 1, 4, 9, 1)
+    files = [
+        write_parquet(f"{at:02}.parquet", pa.table({"x": range(n)})) for at, n in enumerate(sizes)
+    ]
+    for name, value in limits.items():
+        monkeypatch.setattr(unit_module, name, value)
+
+    units, schema = list_units(files), read_schema(files)
+
+    assert [[sizes[int(p.name[:2])] for p in u.pieces] for u in units] == expected
+    assert [unit.index for unit in units] == list(range(len(expected)))
+    read = [x for unit in units for x in read_unit(unit, schema).column("x").to_pylist()]
+    assert read == [x for n in sizes for x in range(n)]
 
 
 def test_columns_come_in_canonical_types_with_their_values(write_parquet):
