@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["without_helpers"]
 
+_TASKS_IN_FLIGHT: Final = 2  # A CPU has the next task by the time it has done one.
 _LOCK: Final = threading.Lock()
 # Where Ray Data looks up what makes them.
 _PLACES: Final = (
@@ -72,7 +73,8 @@ class _FixedCluster(ClusterAutoscaler):
 
     def __init__(self, *_arguments: Any, **_keywords: Any) -> None:  # noqa: ANN401 - as Ray has it
         found: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-        self._resources: ExecutionResources = ExecutionResources.from_resource_dict(found)
+        queued = {**found, "CPU": _TASKS_IN_FLIGHT * found.get("CPU", 0)}
+        self._resources: ExecutionResources = ExecutionResources.from_resource_dict(queued)
 
     def try_trigger_scaling(self) -> None:
         """There is nothing to scale."""

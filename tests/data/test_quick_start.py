@@ -56,5 +56,9 @@ def test_helpers_run_where_somebody_might_hear_from_them(tmp_path, is_private):
         answers = RayDataMap(is_private=is_private)(lambda unit: unit.name.encode(), units)
         named = {actor["name"] for actor in ray.util.list_named_actors(all_namespaces=True)}
 
+        with without_helpers():
+            resources = streaming_executor.create_cluster_autoscaler().get_total_resources()
+
+    assert resources.cpu == 4  # Of two CPUs, each with a task that waits.
     assert answers == [unit.name.encode() for unit in units]
     assert named & _HELPERS == (set() if is_private else _HELPERS)
