@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 __all__ = ["Unit", "check_fits", "check_typed", "list_units", "read_schema", "read_unit"]
 
 T = TypeVar("T")
-# A unit costs tens of milliseconds whatever its size: small neighbours are worked on together, where
-# there is more than one of the usual size, or very many.
+# A unit costs tens of milliseconds whatever its size: small neighbours are worked on together,
+# where there is more than one of the usual size, or very many.
 _MANY: Final = 256
 _PIECES_A_UNIT: Final = 64
 _ROWS_A_UNIT: Final = 2**18

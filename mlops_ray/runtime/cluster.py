@@ -106,10 +106,10 @@ def connect(
     target = named or os.environ.get(_ADDRESS_VARIABLE) or address or "local"
     with ExitStack() as cleanup:
         started = time.monotonic()
-        with imported_meanwhile(preload):
+        workers = {_PRELOAD_VARIABLE: ",".join(preload) or None}
+        with imported_meanwhile(preload), scoped_environment(workers):
             if target == "local":
-                with scoped_environment({_PRELOAD_VARIABLE: ",".join(preload) or None}):
-                    _start(num_cpus, code, cleanup)
+                _start(num_cpus, code, cleanup)
             else:
                 _join(target, num_cpus, code, cleanup)
         is_own, ray_start_s = target == "local", time.monotonic() - started

@@ -26,16 +26,19 @@ def test_units_follow_file_name_and_row_group(tmp_path):
     ]  # fmt: skip
 
 
+ONE_EACH = [[2], [2], [3], [2], [1], [1], [3], [1], [4], [9], [1]]
+
+
 @pytest.mark.parametrize(
     ("limits", "expected"),
     [
-        ({"_ROWS_A_UNIT": 4}, [[2, 2], [3], [2, 1, 1], [3, 1], [4], [9], [1]]),
-        ({"_ROWS_A_UNIT": 4, "_PIECES_A_UNIT": 2}, [[2, 2], [3], [2, 1], [1, 3], [1], [4], [9], [1]]),
-        ({"_ROWS_A_UNIT": 4, "_BYTES_A_UNIT": 1}, [[2], [2], [3], [2], [1], [1], [3], [1], [4], [9], [1]]),
-        ({"_ROWS_A_UNIT": 29}, [[2], [2], [3], [2], [1], [1], [3], [1], [4], [9], [1]]),
-        ({"_ROWS_A_UNIT": 29, "_MANY": 10}, [[2, 2, 3, 2, 1, 1, 3, 1, 4, 9, 1]]),
+        ((4,), [[2, 2], [3], [2, 1, 1], [3, 1], [4], [9], [1]]),
+        ((4, 2**26, 2), [[2, 2], [3], [2, 1], [1, 3], [1], [4], [9], [1]]),
+        ((4, 1), ONE_EACH),
+        ((29,), ONE_EACH),
+        ((29, 2**26, 64, 10), [[2, 2, 3, 2, 1, 1, 3, 1, 4, 9, 1]]),
     ],
-)  # fmt: skip
+)
 def test_small_neighbours_are_one_unit_where_there_is_much_or_many(
     write_parquet, monkeypatch, limits, expected
 ):
@@ -43,7 +46,8 @@ def test_small_neighbours_are_one_unit_where_there_is_much_or_many(
     files = [
         write_parquet(f"{at:02}.parquet", pa.table({"x": range(n)})) for at, n in enumerate(sizes)
     ]
-    for name, value in limits.items():
+    names = ("_ROWS_A_UNIT", "_BYTES_A_UNIT", "_PIECES_A_UNIT", "_MANY")
+    for name, value in zip(names, limits, strict=False):
         monkeypatch.setattr(unit_module, name, value)
 
     units, schema = list_units(files), read_schema(files)
