@@ -4,6 +4,9 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# A third of the tests' time is waiting for Ray; each process has a cluster of two CPUs.
+WORKERS ?= 2
+SPREAD := -n logical --maxprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder
 # With it set every Ray worker would compile every module again, which doubles start-up.
 unexport PYTHONDONTWRITEBYTECODE
 export RAY_USAGE_STATS_ENABLED := 0
@@ -43,7 +46,7 @@ demo: install
 	@$(BIN)/python -m mlops_ray.cli.demo
 
 test: install
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest $(SPREAD)
 
 lint: install
 	$(BIN)/ruff check .

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -20,6 +20,9 @@ from mlops_ray.runtime.cluster import connect
 
 REPOSITORY = Path(__file__).parent.parent
 OTHER_SKOPS = "0.0.1.post7"
+# Made once a process, in tens of seconds: whatever uses one of them stays in one process.
+COSTLY_FIXTURES = ("pair_of", "first_day")
+READ_BY = "what read the data"
 CENSUS = REPOSITORY.parent / "shared" / "data" / "employment_ma"
 
 
@@ -35,6 +38,40 @@ class OtherEnvironment(NamedTuple):
     folder: Path
     difference: str
     recorded: str
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where several processes share the tests: who stays together, and the long ones first."""
+    if not hasattr(config, "workerinput"):
+        return
+    groups: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        costly = [name for name in COSTLY_FIXTURES if name in getattr(item, "fixturenames", ())]
+        group = costly[0] if costly else str(item.path.relative_to(REPOSITORY))
+        item.add_marker(pytest.mark.xdist_group(group))
+        groups.setdefault(group, []).append(item)
+
+    def rank(group: str) -> tuple[bool, bool]:
+        is_on_ray = any(item.get_closest_marker("ray") for item in groups[group])
+        return group not in COSTLY_FIXTURES, not is_on_ray
+
+    items[:] = [item for group in sorted(groups, key=rank) for item in groups[group]]
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print what read the data of each run of the integration tests."""
+    lines = [
+        str(line)
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        if getattr(report, "when", "") == "teardown"
+        for name, line in report.user_properties
+        if name == READ_BY
+    ]
+    if lines:
+        terminalreporter.section("what read the data of the pipelines, by result_id")
+        for line in sorted(lines):
+            terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -343,17 +343,30 @@ def fits_here() -> Callable[[], Any]:
     return _fits_here
 
 
-_LEDGER = pytest.StashKey[list[str]]()
+@pytest.fixture(scope="session")
+def ledger() -> list[str]:
+    """Takes a line for each run."""
+    return []
+
+
+@pytest.fixture(autouse=True)
+def _tell_what_read_the_data(
+    ledger: list[str], record_property: Callable[[str, object], None]
+) -> Iterator[None]:
+    """Hand the lines on with the report of the test, which may run in another process."""
+    yield
+    for line in ledger:
+        record_property("what read the data", re.sub(r"\s+$", "", line))
+    ledger.clear()
 
 
 @pytest.fixture(scope="session")
 def new_bench(
     tmp_path_factory: pytest.TempPathFactory,
-    pytestconfig: pytest.Config,
+    ledger: list[str],
     ray_cluster: None,  # noqa: ARG001 - runs on it
 ) -> Callable[[], Bench]:
     """Makes an empty project, on the session's cluster."""
-    ledger = pytestconfig.stash.setdefault(_LEDGER, [])
     return lambda: Bench(tmp_path_factory.mktemp("bench"), ledger)
 
 
@@ -447,12 +460,3 @@ def one_cpu(pair_of: Callable[[str], Pair]) -> Iterator[Process]:
             timeout=240,
         )
         yield Process(done, store, Path(folder), secret)
-
-
-def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Iterator[None] | None:
-    """Print what read the data of each run."""
-    lines = config.stash.get(_LEDGER, [])
-    if lines:
-        terminalreporter.section("what read the data of the pipelines, by result_id")
-        for line in lines:
-            terminalreporter.write_line(re.sub(r"\s+$", "", line))
