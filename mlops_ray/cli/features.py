@@ -54,7 +54,7 @@ def build(  # noqa: PLR0913, PLR0917 - one parameter an option
         out,
         num_cpus=num_cpus,
         address=address,
-        progress=mlops_ray.terminal_progress(),
+        progress=mlops_ray.terminal_progress(is_plain=as_json),
         no_cache=no_cache,
         sparse=sparse,
     )

@@ -48,7 +48,7 @@ def run(  # noqa: PLR0913, PLR0917 - one argument an option
     """
     _start_from_bundle(config, overrides or (), store)
     pipeline = mlops_ray.Pipeline(config, overrides=overrides or (), store=store, registry=registry)
-    progress = mlops_ray.terminal_progress()
+    progress = mlops_ray.terminal_progress(is_plain=as_json)
     outcome = pipeline.run(
         num_cpus=num_cpus,
         address=address,

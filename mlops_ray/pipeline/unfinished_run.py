@@ -105,8 +105,9 @@ class UnfinishedRun:
 
     def to_json(self) -> dict[str, Any]:
         """The content of ``mlops-ray/run/v1``; what only ended runs have is null or empty."""
-        values = [line["value"] for line in self.log if line["event"] == "trial_finished"]
-        n_failed = sum(value is None for value in values)
+        ended = [line for line in self.log if line["event"] == "trial_finished"]
+        n_finished = sum(line["value"] is not None for line in ended)
+        n_pruned = sum(line.get("status") == "pruned" for line in ended)
         return {
             "run_id": self.run_id,
             "name": self.name or None,
@@ -133,9 +134,9 @@ class UnfinishedRun:
                 for stage in self.stages
             ],
             "trials": {
-                "finished": len(values) - n_failed,
-                "pruned": 0,
-                "failed": n_failed,
+                "finished": n_finished,
+                "pruned": n_pruned,
+                "failed": len(ended) - n_finished - n_pruned,
                 "best": None,
             },
             "wall_s": None,

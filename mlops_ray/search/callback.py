@@ -10,7 +10,7 @@ import ray
 from ray import tune
 
 from mlops_ray.errors import ClusterError
-from mlops_ray.search.slot import RECORD_KEY, SLOT_KEY
+from mlops_ray.search.slot import CPU_KEY, RECORD_KEY, SLOT_KEY
 from mlops_ray.search.trial import TrialRecord
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ray.actor import ActorHandle
     from ray.tune.experiment import Trial
 
+    from mlops_ray.search.cpu_use import CpuUse
     from mlops_ray.search.dispatch import Dispatch, Loss
     from mlops_ray.search.slot import SearchSlot
 
@@ -35,11 +36,13 @@ class SlotCallback(tune.Callback):
     Args:
         dispatch: Knows the steps.
         timeout_s: After how long a slot that has not reported its step is killed.
+        use: Adds up the CPU time of steps.
     """
 
-    def __init__(self, dispatch: Dispatch, timeout_s: float) -> None:
+    def __init__(self, dispatch: Dispatch, timeout_s: float, use: CpuUse) -> None:
         self._dispatch = dispatch
         self._timeout_s = timeout_s
+        self._use = use
         self._given_s: dict[str, float] = {}
         self._killed: set[str] = set()
         self._handles: dict[str, ActorHandle[SearchSlot]] = {}
@@ -74,9 +77,11 @@ class SlotCallback(tune.Callback):
         if SLOT_KEY in result:
             self._handles[slot] = result.pop(SLOT_KEY)  # Tune writes results into its state.
             self._fruitless_starts = 0
+            self._use.begin()
             self._do(self._feed)
         else:
             self._given_s.pop(slot, None)
+            self._use.add(result.pop(CPU_KEY))
             record = TrialRecord.from_bytes(result.pop(RECORD_KEY).encode())
             self._do(lambda: self._dispatch.take(slot, record))
 

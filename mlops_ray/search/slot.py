@@ -13,6 +13,7 @@ can run while a slot has nothing to do.
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 import ray
@@ -23,14 +24,15 @@ from mlops_ray.search.objective import SearchTask, TrialRunner
 if TYPE_CHECKING:
     from mlops_ray.search.step import Step
 
-__all__ = ["RECORD_KEY", "SLOT_KEY", "SearchSlot"]
+__all__ = ["CPU_KEY", "RECORD_KEY", "SLOT_KEY", "SearchSlot"]
 
 SLOT_KEY: Final = "slot"
 RECORD_KEY: Final = "record"
+CPU_KEY: Final = "cpu_s"
 
 
 class SearchSlot(tune.Trainable):
-    """Runs the steps it is given and reports the record of each as JSON text."""
+    """Runs the steps it is given and reports the record of each as JSON text, and its CPU time."""
 
     def setup(self, config: dict[str, Any], task: SearchTask | None = None) -> None:  # noqa: ARG002 - Tune's signature
         """Take the data, which Tune fetches from the object store once an actor."""
@@ -54,4 +56,9 @@ class SearchSlot(tune.Trainable):
 
     def step(self) -> dict[str, Any]:
         """Run the step that was taken, wholly."""
-        return {RECORD_KEY: self._runner.run(self._step).to_bytes().decode()}
+        before_s = time.process_time()
+        record = self._runner.run(self._step)
+        return {
+            RECORD_KEY: record.to_bytes().decode(),
+            CPU_KEY: time.process_time() - before_s,
+        }

@@ -23,6 +23,7 @@ from mlops_ray.runtime.ray_settings import scoped_environment
 from mlops_ray.runtime.resources import check_threads, shares_of_cpus
 from mlops_ray.runtime.session_folder import session_folder
 from mlops_ray.search.callback import SlotCallback, StopWhenDone
+from mlops_ray.search.cpu_use import CpuUse
 from mlops_ray.search.dispatch import Dispatch
 from mlops_ray.search.slot import SearchSlot
 
@@ -56,6 +57,7 @@ def run_search(
     on_trial: Callable[[TrialRecord], None] = lambda _: None,
     known: Iterable[TrialRecord] = (),
     timeout_s: float = TIMEOUT_S,
+    use: CpuUse | None = None,
 ) -> list[TrialRecord]:
     """Run all steps of an agenda.
 
@@ -66,6 +68,7 @@ def run_search(
         on_trial: Called with the record of each trial that has ended by one.
         known: Records of an earlier attempt; what they answer is not done again.
         timeout_s: After how long a step that is not done is taken to hang.
+        use: Adds up what the slots ask for and use.
 
     Returns:
         One record a trial, sorted by index.
@@ -80,11 +83,13 @@ def run_search(
     dispatch = Dispatch(agenda, on_step, on_trial, known)
     if dispatch.is_done:
         return agenda.records
-    callback = SlotCallback(dispatch, timeout_s)
+    n_slots, use = min(n_slots, agenda.n_trials), use or CpuUse()
+    use.cpus = n_slots * cpus
+    callback = SlotCallback(dispatch, timeout_s, use)
     with session_folder(Path(tempfile.gettempdir())) as folder, _quiet_tune():
         tune.Tuner(
             tune.with_resources(tune.with_parameters(SearchSlot, task=task), {"cpu": cpus}),
-            param_space={"slot": tune.grid_search(list(range(min(n_slots, agenda.n_trials))))},
+            param_space={"slot": tune.grid_search(list(range(n_slots)))},
             run_config=tune.RunConfig(
                 name="search",
                 storage_path=str(folder),

@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, TextIO
 
-from mlops_ray.telemetry.wording import duration_text, trials_text
+from mlops_ray.telemetry.wording import duration_text, standing_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from mlops_ray.telemetry.standing import Standing
 
 __all__ = ["PlainProgress"]
 
@@ -48,15 +50,12 @@ class PlainProgress:
         """Tell that nothing had to be computed."""
         self._write(f"      {name} reused from the store")
 
-    def trial_finished(
-        self, done: int, total: int, value: float | None, best: float | None, eta_s: float | None
-    ) -> None:
-        """Tell how far the search is, unless that was told a moment ago."""
-        del value  # A line stands for many trials: the best so far says more than the last.
+    def trial_finished(self, standing: Standing) -> None:
+        """Tell how the search stands, unless that was told a moment ago."""
         now_s = self._clock()
-        if done == total or now_s - self._told_at_s >= self._interval_s:
+        if standing.done == standing.total or now_s - self._told_at_s >= self._interval_s:
             self._told_at_s = now_s
-            self._write(f"      {self._stage}: {trials_text(done, total, best, eta_s)}")
+            self._write(f"      {self._stage}: {standing_text(standing)}")
 
     def note(self, text: str) -> None:
         """Write `text` as a line of its own."""

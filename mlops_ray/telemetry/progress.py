@@ -11,6 +11,7 @@ from mlops_ray.telemetry.plain import PlainProgress
 
 if TYPE_CHECKING:
     from mlops_ray.telemetry.log import RunLog
+    from mlops_ray.telemetry.standing import Standing
 
 __all__ = [
     "LiveProgress",
@@ -34,18 +35,8 @@ class Progress(Protocol):
     def stage_reused(self, name: str) -> None:
         """A stage's outputs were found in the store, whole; it was not computed."""
 
-    def trial_finished(
-        self, done: int, total: int, value: float | None, best: float | None, eta_s: float | None
-    ) -> None:
-        """A trial has ended.
-
-        Args:
-            done: Trials that have ended, this one included.
-            total: Trials of the search.
-            value: The objective's value of this trial; None where it failed.
-            best: The best value so far; None where all failed.
-            eta_s: Estimated seconds until the last trial ends; None where unknown.
-        """
+    def trial_finished(self, standing: Standing) -> None:
+        """A trial has ended, and this is how the search stands."""
 
     def note(self, text: str) -> None:
         """Something worth a line has happened."""
@@ -66,9 +57,7 @@ class SilentProgress:
     def stage_reused(self, name: str) -> None:
         """Say nothing."""
 
-    def trial_finished(
-        self, done: int, total: int, value: float | None, best: float | None, eta_s: float | None
-    ) -> None:
+    def trial_finished(self, standing: Standing) -> None:
         """Say nothing."""
 
     def note(self, text: str) -> None:
@@ -108,12 +97,19 @@ class LoggedProgress:
         self._log.stage = ""
         self._progress.stage_reused(name)
 
-    def trial_finished(
-        self, done: int, total: int, value: float | None, best: float | None, eta_s: float | None
-    ) -> None:
+    def trial_finished(self, standing: Standing) -> None:
         """Log and pass on."""
-        self._log.write("trial_finished", done=done, total=total, value=value, best=best)
-        self._progress.trial_finished(done, total, value, best, eta_s)
+        last = standing.last
+        self._log.write(
+            "trial_finished",
+            done=standing.done,
+            total=standing.total,
+            trial=last.index,
+            status=last.status,
+            value=last.value,
+            best=standing.best,
+        )
+        self._progress.trial_finished(standing)
 
     def note(self, text: str) -> None:
         """Log and pass on."""
@@ -125,9 +121,15 @@ class LoggedProgress:
         self._progress.close()
 
 
-def terminal_progress(stream: TextIO | None = None) -> Progress:
-    """A changing line where `stream` (stderr by default) is a terminal, else plain lines."""
+def terminal_progress(stream: TextIO | None = None, *, is_plain: bool = False) -> Progress:
+    """A display that changes where stderr is a terminal, else plain lines.
+
+    Args:
+        stream: Where to write lines; stderr, and lines only where it is no terminal, by default.
+        is_plain: Lines in any case, for whoever reads a program's answer beside them.
+    """
     out = stream or sys.stderr
-    if stream is None and out.isatty() and os.environ.get("TERM") != "dumb":
+    is_changing = stream is None and not is_plain
+    if is_changing and out.isatty() and os.environ.get("TERM") != "dumb":
         return LiveProgress()
     return PlainProgress(out)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-__all__ = ["duration_text", "number_text", "trials_text"]
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mlops_ray.telemetry.standing import Standing
+
+__all__ = ["duration_text", "number_text", "standing_text", "word"]
 
 
 def duration_text(seconds: float) -> str:
@@ -30,12 +35,34 @@ def number_text(value: float | None) -> str:
     return "-" if value is None else f"{value:.6g}"
 
 
-def trials_text(done: int, total: int, best: float | None, eta_s: float | None) -> str:
-    """How far a search is.
+def standing_text(standing: Standing) -> str:
+    """How a search stands.
 
     Example:
-        >>> trials_text(3, 20, 0.91, 42.0)
-        '3/20 trials, best 0.91, 42.0 s left'
+        >>> from mlops_ray.telemetry.standing import Standing, TrialLine
+        >>> first, second = TrialLine(0, "finished", 0.91), TrialLine(1, "failed")
+        >>> counts = {"finished": 1, "failed": 1}
+        >>> standing_text(Standing(2, 20, second, "f1", (first,), counts, 42.0, 1.94, 2.0))
+        '2/20 trials (1 failed), best 0.91 of trial 0, 42.0 s left, 1.9 of 2 CPUs'
     """
-    left = f", {duration_text(eta_s)} left" if eta_s is not None and done < total else ""
-    return f"{done}/{total} trials, best {number_text(best)}{left}"
+    others = {name: n for name, n in standing.counts.items() if name != "finished"}
+    parts = [f"{standing.done}/{standing.total} trials"]
+    if others:
+        parts[0] += f" ({', '.join(f'{n} {word(name)}' for name, n in others.items())})"
+    of_trial = f" of trial {standing.leaders[0].index}" if standing.leaders else ""
+    parts.append(f"best {number_text(standing.best)}{of_trial}")
+    if standing.eta_s is not None and standing.done < standing.total:
+        parts.append(f"{duration_text(standing.eta_s)} left")
+    if standing.cpus_used is not None:
+        parts.append(f"{standing.cpus_used:.1f} of {standing.cpus:g} CPUs")
+    return ", ".join(parts)
+
+
+def word(status: str) -> str:
+    """A status as people say it.
+
+    Example:
+        >>> word("timed_out")
+        'timed out'
+    """
+    return status.replace("_", " ")

@@ -11,6 +11,7 @@ from mlops_ray.pipeline.run import Run
 from mlops_ray.pipeline.unfinished_run import find_ended_run, look_at
 from mlops_ray.storage import find_workspace
 from mlops_ray.telemetry import LoggedProgress, RunLog, SilentProgress
+from mlops_ray.telemetry.standing import Standing, TrialLine
 
 AT = "2026-01-01T00:00:00.000Z"
 COMMAND = "mlops-ray run pipeline.yaml"
@@ -40,8 +41,9 @@ def dead(workspace) -> RunRecord:
         progress.stage_started("split", 2, 8)
         progress.stage_finished("split", 1.5)
         progress.stage_started("search", 5, 8)
-        progress.trial_finished(1, 3, 0.5, 0.5, None)
-        progress.trial_finished(2, 3, None, 0.5, None)
+        for index, status in enumerate(("finished", "failed", "pruned")):
+            line = TrialLine(index, status, 0.5 if status == "finished" else None)
+            progress.trial_finished(Standing(index + 1, 4, line))
     with record.log_path.open("ab") as stream:
         stream.write(b'{"event": "trial_fin')  # Torn by the kill.
     return record
@@ -60,8 +62,8 @@ def test_what_an_interrupted_run_said_and_logged_is_known(dead) -> None:
     assert str(found) == "interrupted in stage search, after ingest, split"
     assert found.way_on == f"`{COMMAND}` in the project's root goes on with it"
     content = found.to_json()
-    assert content["trials"] == {"finished": 1, "pruned": 0, "failed": 1, "best": None}
-    assert content["log"]["lines"] == 8
+    assert content["trials"] == {"finished": 1, "pruned": 1, "failed": 1, "best": None}
+    assert content["log"]["lines"] == 9
     assert content["log"]["last"]["event"] == "trial_finished"
     assert (content["spec_id"], content["result_id"]) == ("sha256:s", None)
     assert json.loads(json.dumps(content)) == content

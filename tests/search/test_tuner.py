@@ -15,6 +15,7 @@ from ray.tune.execution.class_cache import ENV_VARS_TO_PROPAGATE
 from mlops_ray.errors import ClusterError, ResourceError, StoreError
 from mlops_ray.search import callback, tuner
 from mlops_ray.search.agenda import Agenda
+from mlops_ray.search.cpu_use import CpuUse
 from mlops_ray.search.objective import TrialRunner
 from mlops_ray.search.slot import SearchSlot
 from mlops_ray.search.trial import WORKER_LOST, trial_table
@@ -68,6 +69,19 @@ def test_records_equal_those_of_trials_run_in_this_process(make_task, learns):
     assert [record.index for record in records] == list(range(6))
     assert sorted(record.index for record in seen) == list(range(6))
     assert records[3].status == "failed"
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("ray_cluster")
+def test_cpu_seconds_of_the_slots_are_added_up(make_task):
+    use, none = CpuUse(), CpuUse()
+
+    run_search(make_task(params={"n_estimators": 300}), make_agenda(), use=use)
+    run_search(make_task(), make_agenda(), known=records_here(make_task(), make_agenda()), use=none)
+
+    assert use.cpus >= 1.0
+    assert 0.0 < use.used_s <= 1.1 * use.asked_s  # One thread a slot.
+    assert (none.used_s, none.asked_s) == (0.0, 0.0)  # Nothing was left to do.
 
 
 @pytest.mark.ray

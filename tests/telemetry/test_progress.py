@@ -11,6 +11,7 @@ from mlops_ray.telemetry.progress import (
     SilentProgress,
     terminal_progress,
 )
+from mlops_ray.telemetry.standing import Standing, TrialLine
 
 
 class Terminal(io.StringIO):
@@ -20,8 +21,9 @@ class Terminal(io.StringIO):
 
 def play(progress):
     progress.stage_started("search", 5, 8)
-    progress.trial_finished(1, 2, 0.8, 0.8, 4.0)
-    progress.trial_finished(2, 2, float("nan"), 0.8, 0.0)
+    best = TrialLine(0, "finished", 0.8)
+    progress.trial_finished(Standing(1, 2, best, leaders=(best,), eta_s=4.0))
+    progress.trial_finished(Standing(2, 2, TrialLine(1, "invalid"), leaders=(best,)))
     progress.note("done")
     progress.stage_finished("search", 1.5)
     progress.close()
@@ -41,7 +43,11 @@ def test_events_go_to_the_log_and_to_the_listener(tmp_path):
         "stage_finished",
     ]
     assert {line["stage"] for line in lines} == {"search"}
-    assert lines[1]["best"] == 0.8
+    assert [(line["trial"], line["status"], line["value"]) for line in lines[1:3]] == [
+        (0, "finished", 0.8),
+        (1, "invalid", None),
+    ]
+    assert [line["best"] for line in lines[1:3]] == [0.8, 0.8]
     assert stream.getvalue().startswith("[5/8] search\n")
 
 
@@ -59,9 +65,18 @@ def test_a_pipe_gets_lines(capsys):
     assert "2/2 trials" in captured.err
 
 
-@pytest.mark.parametrize(("term", "kind"), [("xterm", LiveProgress), ("dumb", PlainProgress)])
-def test_a_terminal_gets_a_changing_line_if_it_can(monkeypatch, term, kind):
+@pytest.mark.parametrize(
+    ("term", "is_plain", "kind"),
+    [
+        ("xterm", False, LiveProgress),
+        ("xterm", True, PlainProgress),
+        ("dumb", False, PlainProgress),
+    ],
+)
+def test_a_terminal_gets_what_changes_if_it_can_and_nobody_wants_lines(
+    monkeypatch, term, is_plain, kind
+):
     monkeypatch.setattr("sys.stderr", Terminal())
     monkeypatch.setenv("TERM", term)
 
-    assert isinstance(terminal_progress(), kind)
+    assert isinstance(terminal_progress(is_plain=is_plain), kind)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
@@ -10,9 +9,11 @@ from typing import TYPE_CHECKING
 from mlops_ray.pipeline.context import Finished
 from mlops_ray.pipeline.prepared import labels_of, matrix_of
 from mlops_ray.search.agenda import Agenda
+from mlops_ray.search.cpu_use import CpuUse
 from mlops_ray.search.declared_halving import declared_halving
 from mlops_ray.search.ledger import open_ledger
 from mlops_ray.search.objective import SearchTask
+from mlops_ray.search.scoreboard import Scoreboard
 from mlops_ray.search.searchers.declared import declared_searcher
 from mlops_ray.search.trial import best_trial, read_trial_table, trial_table
 from mlops_ray.search.tuner import run_search
@@ -20,7 +21,6 @@ from mlops_ray.search.tuner import run_search
 if TYPE_CHECKING:
     from mlops_ray.pipeline.context import Context
     from mlops_ray.search.trial import TrialRecord
-    from mlops_ray.telemetry.progress import Progress
 
 __all__ = ["execute"]
 
@@ -46,14 +46,31 @@ def execute(context: Context) -> Finished:
         if known:
             steps = "trials" if halving is None else "rungs of trials"
             context.progress.note(f"{len(known)} {steps} are known from a search that was cut off")
-        reporter = _TrialReporter(context.progress, agenda, spec.objective.mode)
-        keep = ledger.append if ledger else lambda _: None
-        records = run_search(_task(context), agenda, keep, reporter, known, search.timeout_s)
+        use = CpuUse()
+        board = Scoreboard(agenda, spec.objective.metric, spec.objective.mode, use)
+        records = run_search(
+            _task(context),
+            agenda,
+            ledger.append if ledger else lambda _: None,
+            lambda record: context.progress.trial_finished(board.standing(record)),
+            known,
+            search.timeout_s,
+            use,
+        )
     best_trial(records, spec.objective.mode)
     outputs = {"trials": context.put("trials", trial_table(records), value=records)}
     counts: Counter[str] = Counter(record.status for record in records)
-    facts = {"trials": len(records), "finished": 0, **counts}
+    facts = {"trials": len(records), "finished": 0, **counts, **_cpu_facts(use)}
     return Finished(outputs, "ray_tune", facts)
+
+
+def _cpu_facts(use: CpuUse) -> dict[str, float]:
+    """Of the trials that this process has run; those of an interrupted run are not in it."""
+    return {
+        "cpus": use.cpus,
+        "cpu_asked_s": round(use.asked_s, 3),
+        "cpu_used_s": round(use.used_s, 3),
+    }
 
 
 def _earlier_records(context: Context, name: str) -> list[TrialRecord]:
@@ -77,31 +94,3 @@ def _task(context: Context) -> SearchTask:
         metric=spec.objective.metric,
         threads=spec.model.threads,
     )
-
-
-class _TrialReporter:
-    """Tells the progress display of each trial: how many are done, the best, the time left."""
-
-    def __init__(self, progress: Progress, agenda: Agenda, mode: str) -> None:
-        self._progress = progress
-        self._agenda = agenda
-        self._better = max if mode == "max" else min
-        self._first_end = 0.0
-        self._n_before = 0
-        self._best: float | None = None
-
-    def __call__(self, record: TrialRecord) -> None:
-        now, done, total = time.monotonic(), self._agenda.n_ended, self._agenda.n_trials
-        if not self._first_end:
-            # The first trial also pays the start of the workers; it would make the estimate absurd.
-            self._first_end, self._n_before = now, done
-            for known in self._agenda.records:
-                self._compare(known.value)
-        self._compare(record.value)
-        counted = done - self._n_before
-        eta_s = (now - self._first_end) / counted * (total - done) if counted else None
-        self._progress.trial_finished(done, total, record.value, self._best, eta_s)
-
-    def _compare(self, value: float | None) -> None:
-        candidates = [v for v in (self._best, value) if v is not None]
-        self._best = self._better(candidates, default=None)
