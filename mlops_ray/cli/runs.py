@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import mlops_ray
-from mlops_ray.cli import transfer
+from mlops_ray.cli import transfer, trials
 from mlops_ray.cli.diff import diff
 from mlops_ray.cli.exit_codes import LOOKED_AND_FOUND, OK
 from mlops_ray.cli.options import AsJson, RunName, StoreOption
@@ -60,6 +60,9 @@ def show(run: RunName, store: StoreOption = None, as_json: AsJson = False) -> in
         rows = [[s.name, None, s.cache, s.wall_s] for s in found.stages]
     show_table(["stage", "engine", "cache", "wall_s"], rows)
     return OK
+
+
+trials.register(app)
 
 
 @app.command("logs")

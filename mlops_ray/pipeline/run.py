@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mlops_ray.data.split import SplitName
     from mlops_ray.manifest import QuarantinedFile
     from mlops_ray.registry import ModelVersion
+    from mlops_ray.search.overview import SearchOverview
     from mlops_ray.storage import Workspace
 
 __all__ = ["Run", "RunSummary", "load_run", "run_of_version", "summarize"]
@@ -84,6 +85,23 @@ class Run:
         from mlops_ray.data.leakage import read_hints  # noqa: PLC0415 - as above
 
         return read_hints(self.record.workspace.store.get(stored[0]))
+
+    def search_overview(self) -> SearchOverview:
+        """Its trials: leaderboard, parameter importance, learning curves, CPU-seconds.
+
+        Raises:
+            NotFoundError: The run ended before there were any.
+        """
+        found = [item.sha256 for item in self.envelope.objects if item.role == "trials"]
+        if not found:
+            raise NotFoundError(f"run {self.run_id} has no trials", self.state)
+        from mlops_ray.search.overview import SearchOverview  # noqa: PLC0415 - as above
+        from mlops_ray.search.trial import read_trial_table  # noqa: PLC0415 - as above
+
+        facts = next((s.facts for s in self.envelope.stages if s.name == "search"), {})
+        records = read_trial_table(self.record.workspace.store.get(found[0]))
+        objective = self.spec.objective
+        return SearchOverview(records, objective.metric, objective.mode, facts)
 
     @property
     def run_id(self) -> str:

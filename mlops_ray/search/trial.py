@@ -25,6 +25,7 @@ __all__ = [
     "best_trial",
     "failure_message",
     "read_trial_table",
+    "reason_of",
     "trial_table",
 ]
 
@@ -149,12 +150,13 @@ def best_trial(records: Sequence[TrialRecord], mode: Literal["max", "min"]) -> T
 
 
 def _commonest_reasons(records: Sequence[TrialRecord]) -> str:
-    reasons = Counter(_reason(record) for record in records)
+    reasons = Counter(reason_of(record) for record in records)
     ranked = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
     return "; ".join(f"{count} x {reason}" for reason, count in ranked[:3])
 
 
-def _reason(record: TrialRecord) -> str:
+def reason_of(record: TrialRecord) -> str:
+    """Why a trial has no value, as a phrase."""
     if record.status == "invalid":
         return "the objective is not a finite number"
     return f"{record.error}: {record.message}"
