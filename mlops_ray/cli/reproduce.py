@@ -106,6 +106,8 @@ def _describe(found: Any) -> None:  # noqa: ANN401 - mlops_ray's Reproduction, w
     first = found.first_difference
     if first is not None:
         say(f"first      stage {first.stage}, {first.output}: {first.got}, was {first.expected}")
+    for decision in found.applied:
+        say(f"applied    {decision}")
     for difference in found.environment:
         say(f"here       {difference}")
     if found.cause:

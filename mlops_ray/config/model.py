@@ -51,7 +51,7 @@ MetricName = Literal[
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
 Column = Annotated[str, Field(min_length=1)]
 Share = Annotated[float, Field(gt=0, lt=1)]
-Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
+TrialSource = Annotated[str, Field(pattern=r"^(sha256:[0-9a-f]{64}|\d{8}t\d{6}-[0-9a-f]{6})$")]
 
 TASKS: Final[tuple[Task, ...]] = ("binary", "multiclass", "regression")
 TIMEOUT_S: Final = 3600.0
@@ -215,9 +215,11 @@ class SearchConfig(Declared):
         trials: Trials to draw.
         generation: Trials that are drawn before the results of any of them count.
         refit_on: Rows of the final fit.
-        warm_start: Digest of the trial table of an earlier run, which the searcher learns from.
+        warm_start: Id of an earlier run, or digest of its trial table, which the searcher learns
+            from; a spec has the digest.
         halving: How trials are cut short; each runs to its end where it is absent.
         timeout_s: After how long a trial, or its way to the next rung, is taken to hang.
+        budget_s: After how long no further generation is begun; None for no end.
     """
 
     space: dict[str, Dimension] = Field(default_factory=dict)
@@ -225,9 +227,10 @@ class SearchConfig(Declared):
     trials: int = Field(default=1, ge=1, le=100_000)
     generation: int = Field(default=4, ge=1, le=10_000)
     refit_on: Literal["train", "train_and_valid"] = "train_and_valid"
-    warm_start: Digest | None = Field(default=None, exclude_if=partial(operator.is_, None))
+    warm_start: TrialSource | None = Field(default=None, exclude_if=partial(operator.is_, None))
     halving: HalvingConfig | None = Field(default=None, exclude_if=partial(operator.is_, None))
     timeout_s: float = Field(default=TIMEOUT_S, gt=0, exclude_if=partial(operator.eq, TIMEOUT_S))
+    budget_s: float | None = Field(default=None, gt=0, exclude_if=partial(operator.is_, None))
 
     @field_validator("searcher")
     @classmethod

@@ -43,7 +43,7 @@ def assemble(spec: Spec, stages: Sequence[StageOutputs], store: ObjectStore) -> 
     trials = read_trial_table(store.get(done["search"]["trials"]))
     labels = _json(store, done["features"]["labels"])["labels"]
     return Result(
-        determinism=_determinism(trials),
+        determinism=_determinism(trials, spec.search.trials),
         contract=_contract(store, done["ingest"].get("contract")),
         data=DataFacts(
             fingerprint=done["ingest"]["fingerprint"],
@@ -98,9 +98,10 @@ def _listed(store: ObjectStore, name: str, member: str, kind: type[Any]) -> list
     return [kind.model_validate(item) for item in _json(store, name)[member]]
 
 
-def _determinism(trials: Sequence[TrialRecord]) -> Any:  # noqa: ANN401 - a literal
-    """Replayable where the machine, not the spec, decided a trial."""
-    return "replayable" if any(t.is_by_the_machine for t in trials) else "deterministic"
+def _determinism(trials: Sequence[TrialRecord], n_declared: int) -> Any:  # noqa: ANN401 - a literal
+    """Replayable where the machine, not the spec, decided a trial, or when the search ended."""
+    is_cut_short = len(trials) < n_declared or any(t.is_by_the_machine for t in trials)
+    return "replayable" if is_cut_short else "deterministic"
 
 
 def _search_facts(table: str, trials: Sequence[TrialRecord], spec: Spec) -> SearchFacts:

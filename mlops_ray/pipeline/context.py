@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from mlops_ray.data.unit import Unit
     from mlops_ray.data.unit_map import UnitMap
     from mlops_ray.manifest import Spec
+    from mlops_ray.search.decisions import Decisions
     from mlops_ray.storage import DigestCache, ObjectStore
     from mlops_ray.telemetry.progress import Progress
 
@@ -91,6 +92,8 @@ class Context:
         objects: What the stage has put into the store.
         journal: Where the stage may keep what it has done so far, for the next run that computes
             the same key; removed once it has finished. None where nothing may be reused.
+        decisions: What a machine decided in the search of the run that is executed again; None
+            where the spec alone decides.
     """
 
     spec: Spec
@@ -104,6 +107,7 @@ class Context:
     memory: dict[str, Any]
     objects: dict[str, ObjectFacts]
     journal: Path | None = None
+    decisions: Decisions | None = None
 
     @cached_property
     def units(self) -> list[Unit]:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from mlops_ray.pipeline.context import Context, Finished, Means
     from mlops_ray.pipeline.declared import Stage
     from mlops_ray.pipeline.objects import ObjectList
+    from mlops_ray.search.decisions import Decisions
     from mlops_ray.storage import DigestCache
     from mlops_ray.telemetry.progress import Progress
 
@@ -84,6 +85,7 @@ class Engine:
         progress: Who is told.
         digests: Knows the digests of files that have not changed.
         reuse: Which finished stages may be taken.
+        decisions: What a machine decided in the search of the run that is executed again.
         done: Stage -> name of an output -> its digest; grows with every stage.
         facts: How each stage was executed; grows with every stage.
     """
@@ -96,6 +98,7 @@ class Engine:
     progress: Progress
     digests: DigestCache
     reuse: Reuse = field(default_factory=Reuse)
+    decisions: Decisions | None = None
     done: dict[str, dict[str, str]] = field(default_factory=dict)
     facts: list[StageFacts] = field(default_factory=list)
     _memory: dict[str, Any] = field(default_factory=dict)
@@ -140,6 +143,7 @@ class Engine:
             memory=self._memory,
             objects=objects,
             journal=journal,
+            decisions=self.decisions,
         )
 
     @property

@@ -27,6 +27,7 @@ from mlops_ray.pipeline.resolve import (
 from mlops_ray.pipeline.run import Run, load_run
 from mlops_ray.pipeline.threshold import threshold_bytes
 from mlops_ray.pipeline.upload import check_outlives_upload
+from mlops_ray.pipeline.warm_start import with_warm_start
 from mlops_ray.runtime.address import check_address
 from mlops_ray.runtime.resources import check_threads
 from mlops_ray.storage import DigestCache, fail_point
@@ -246,9 +247,8 @@ class Pipeline:
         check_outlives_upload(workspace, path, root)
         use = self.loaded.config.feature_set.use
         feature_set = None if use is None else self.records.feature_set(use)
-        return resolve(
-            self.loaded, root, workspace.store, self.data, keep=keep, feature_set=feature_set
-        )
+        loaded = with_warm_start(self.loaded, workspace.store, self.records.run)
+        return resolve(loaded, root, workspace.store, self.data, keep=keep, feature_set=feature_set)
 
     def _check_place(self, address: str | None, num_cpus: int | None) -> None:
         target = address or os.environ.get("RAY_ADDRESS") or "local"

@@ -26,11 +26,15 @@ from mlops_ray.pipeline.objects import ObjectList
 from mlops_ray.pipeline.workers import Placement, Workers
 from mlops_ray.runtime.code_bundle import verified_bundle
 from mlops_ray.runtime.environment import behaviour_packages, platform_facts
+from mlops_ray.search.decisions import decisions_of
+from mlops_ray.search.trial import read_trial_table
 from mlops_ray.storage import DigestCache, ObjectStore, write_atomically
 from mlops_ray.telemetry import terminal_progress
 
 if TYPE_CHECKING:
     from types import FrameType
+
+    from mlops_ray.search.decisions import Decisions
 
 __all__ = ["ANSWER_FILE", "ANSWER_SCHEMA", "REQUEST_FILE", "REQUEST_SCHEMA", "main", "replay"]
 
@@ -79,6 +83,7 @@ def replay(request: dict[str, Any]) -> dict[str, Any]:
             ),
             progress=progress,
             digests=DigestCache(store.root / "digests.db"),
+            decisions=_decisions(store, request.get("trials")),
         )
         stack.callback(progress.close)
         engine.run()
@@ -98,6 +103,11 @@ def _files(spec: Spec, places: dict[str, str]) -> list[InputFile]:
         InputFile(item.name, Path(places[item.name]), item.format, item.size_bytes, item.sha256)
         for item in spec.data.inputs
     ]
+
+
+def _decisions(store: ObjectStore, table: str | None) -> Decisions | None:
+    """What the recorded search left to a clock or the memory; None where it left nothing."""
+    return None if table is None else decisions_of(read_trial_table(store.get(table)))
 
 
 def _code(folder: Path, spec: Spec) -> dict[str, bytes]:

@@ -61,6 +61,7 @@ class Reproduction:
         expected: Recorded result_id.
         got: That of the second execution.
         environment: What of the environment differs from the recorded one.
+        applied: What a clock or the memory had decided in the recorded search, and was taken over.
     """
 
     run_id: str
@@ -72,6 +73,7 @@ class Reproduction:
     expected: str
     got: str
     environment: list[str]
+    applied: list[str]
 
     def to_json(self) -> dict[str, Any]:
         """The content of ``mlops-ray/reproduce/v1``."""
@@ -138,6 +140,9 @@ def reproduce(
             "address": address,
             "in_process_below_bytes": in_process_below_bytes,
         }
+        if recorded.determinism == "replayable":
+            trials = run.record.workspace.store.get(recorded.search.trials)
+            request["trials"] = store.put(trials)
         (folder / REQUEST_FILE).write_text(json.dumps(request), encoding="utf-8")
         answer = answer_of_child(interpreter, folder)
         again = Result.from_bytes(store.get(answer["result_id"]))
@@ -232,4 +237,16 @@ def _compared(
         expected=recorded.digest,
         got=again.digest,
         environment=differs,
+        applied=_applied(run, recorded),
     )
+
+
+def _applied(run: Run, recorded: Result) -> list[str]:
+    if recorded.determinism == "deterministic":
+        return []
+    # Here, so that the commands about runs need not load it.
+    from mlops_ray.search.decisions import decisions_of  # noqa: PLC0415
+    from mlops_ray.search.trial import read_trial_table  # noqa: PLC0415
+
+    table = read_trial_table(run.record.workspace.store.get(recorded.search.trials))
+    return decisions_of(table).in_words(run.spec.search.trials)

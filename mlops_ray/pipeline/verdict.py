@@ -77,7 +77,10 @@ def verdict_of(
 
 def _unexplained(stage: str, determinism: str) -> str:
     if determinism == "replayable":
-        return "a worker's death, not the spec, decided a trial of the recorded run"
+        return (
+            f"stage {stage} gave other bits, although what a clock or the memory had decided was "
+            "taken over; the code of older versions takes nothing over"
+        )
     return (
         f"stage {stage} gave other bits from the same data, code, packages and processor class: "
         "something in it is not deterministic, or the store was not the one that was recorded"

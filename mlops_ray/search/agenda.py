@@ -1,7 +1,8 @@
 """Which steps a search consists of: asked in generations, told in the order of their indices.
 
 An agenda is a function of its searcher and of the records it is told, and of nothing else: neither
-how many steps run at once nor the order in which they end can change what it asks for. Ray-free.
+how many steps run at once nor the order in which they end can change what it asks for. Only a time
+budget can end it early, at the end of a generation. Ray-free.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from mlops_ray.search.bracket import Bracket
 from mlops_ray.search.step import Step, trial_seed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from mlops_ray.search.halving import Halving
     from mlops_ray.search.trial import TrialRecord
@@ -52,6 +53,7 @@ class Agenda:
         generation: Trials that are asked for at once.
         seed: Seed of the search.
         halving: How trials are cut down; None where each runs to its end.
+        is_over: Asked before each generation but the first; where it is, none is dealt any more.
     """
 
     def __init__(
@@ -61,12 +63,14 @@ class Agenda:
         generation: int,
         seed: int,
         halving: Halving | None = None,
+        is_over: Callable[[], bool] = lambda: False,
     ) -> None:
         self._searcher = searcher
         self._n_trials = n_trials
         self._generation = generation
         self._seed = seed
         self._halving = halving
+        self._is_over = is_over
         self._n_asked = 0
         self._n_told = 0
         self._records: dict[int, TrialRecord] = {}
@@ -75,7 +79,7 @@ class Agenda:
 
     @property
     def n_trials(self) -> int:
-        """Trials of the search."""
+        """Trials of the search; once its time is over, those that were dealt."""
         return self._n_trials
 
     @property
@@ -116,6 +120,8 @@ class Agenda:
         if self._searcher.learns and self._n_told < self._n_asked:
             return []
         first = self._n_asked
+        if self._is_over() and first:
+            self._n_trials = first
         n = min(self._generation, self._n_trials - first)
         if n == 0:
             return []

@@ -7,6 +7,7 @@ from bisect import insort
 from collections import Counter
 from typing import TYPE_CHECKING, Final, Literal
 
+from mlops_ray.search.budget import Budget
 from mlops_ray.telemetry.standing import Standing, TrialLine
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class Scoreboard:
         metric: Name of the objective.
         mode: The direction of the objective that is better.
         use: CPUs of its slots.
+        budget: Time of the search.
         clock: Seconds that only grow.
     """
 
@@ -38,12 +40,15 @@ class Scoreboard:
         metric: str,
         mode: Literal["max", "min"],
         use: CpuUse,
+        budget: Budget | None = None,
+        *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._agenda = agenda
         self._metric = metric
         self._sign = -1.0 if mode == "max" else 1.0
         self._use = use
+        self._budget = budget or Budget(None)
         self._clock = clock
         self._ranked: list[tuple[float, int, TrialLine]] = []
         self._leaders: tuple[TrialLine, ...] = ()
@@ -61,8 +66,6 @@ class Scoreboard:
                 if known.index != record.index:
                     self._count(known)
         last = self._count(record)
-        counted = done - self._n_before
-        eta_s = (now_s - self._first_end_s) / counted * (total - done) if counted else None
         return Standing(
             done=done,
             total=total,
@@ -70,10 +73,16 @@ class Scoreboard:
             metric=self._metric,
             leaders=self._leaders,
             counts=dict(self._counts),
-            eta_s=eta_s,
+            eta_s=self._eta_s(now_s - self._first_end_s, done - self._n_before, total - done),
             cpus_used=self._use.cpus_used,
             cpus=self._use.cpus,
         )
+
+    def _eta_s(self, seconds: float, n_done: int, n_open: int) -> float | None:
+        """As long as it takes at this pace, or until the time of the search is over."""
+        eta_s = seconds / n_done * n_open if n_done else None
+        left_s = self._budget.left_s
+        return min((x for x in (eta_s, left_s) if x is not None), default=None)
 
     def _count(self, record: TrialRecord) -> TrialLine:
         line = TrialLine(record.index, record.status, record.value, record.params)

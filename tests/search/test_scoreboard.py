@@ -60,7 +60,7 @@ def test_leaders_are_those_of_a_sort_with_ties_by_index(mode):
 
 def test_time_left_is_that_of_the_trials_after_the_first():
     agenda, clock = _Ended(10), _Clock()
-    board = Scoreboard(agenda, "auc", "max", CpuUse(), clock)
+    board = Scoreboard(agenda, "auc", "max", CpuUse(), clock=clock)
     etas = []
     for index in range(5):
         clock.now_s = 30.0 + 2.0 * index  # The first pays the start of the workers.
@@ -72,7 +72,7 @@ def test_time_left_is_that_of_the_trials_after_the_first():
 
 def test_what_an_earlier_attempt_has_done_counts_and_says_nothing_of_the_pace():
     agenda, clock = _Ended(10, [_record(i, 0.1 * i) for i in range(6)]), _Clock()
-    board = Scoreboard(agenda, "auc", "max", CpuUse(), clock)
+    board = Scoreboard(agenda, "auc", "max", CpuUse(), clock=clock)
     agenda.records.append(_record(6, 0.2))
 
     first = board.standing(agenda.records[-1])

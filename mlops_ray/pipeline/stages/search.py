@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from mlops_ray.pipeline.context import Finished
 from mlops_ray.pipeline.prepared import labels_of, matrix_of
 from mlops_ray.search.agenda import Agenda
+from mlops_ray.search.budget import Budget
 from mlops_ray.search.cpu_use import CpuUse
 from mlops_ray.search.declared_halving import declared_halving
 from mlops_ray.search.ledger import open_ledger
@@ -31,37 +32,47 @@ def execute(context: Context) -> Finished:
     Raises:
         SearchError: No trial gave a valid result.
     """
-    spec = context.spec
     context.means.connect()
-    seed = int(spec.seeds["search"])
-    searcher = declared_searcher(spec.search, seed, spec.objective.mode)
-    if spec.search.warm_start is not None:
-        searcher.tell(_earlier_records(context, spec.search.warm_start))
-    search = spec.search
-    halving = declared_halving(search, spec.model, spec.data.task, spec.objective.mode)
-    agenda = Agenda(searcher, search.trials, search.generation, seed, halving)
-    with ExitStack() as stack:
-        ledger = stack.enter_context(open_ledger(context.journal)) if context.journal else None
-        known = ledger.records if ledger else []
-        if known:
-            steps = "trials" if halving is None else "rungs of trials"
-            context.progress.note(f"{len(known)} {steps} are known from a search that was cut off")
-        use = CpuUse()
-        board = Scoreboard(agenda, spec.objective.metric, spec.objective.mode, use)
-        records = run_search(
-            _task(context),
-            agenda,
-            ledger.append if ledger else lambda _: None,
-            lambda record: context.progress.trial_finished(board.standing(record)),
-            known,
-            search.timeout_s,
-            use,
-        )
-    best_trial(records, spec.objective.mode)
+    use = CpuUse()
+    records = _searched(context, use)
+    best_trial(records, context.spec.objective.mode)
     outputs = {"trials": context.put("trials", trial_table(records), value=records)}
     counts: Counter[str] = Counter(record.status for record in records)
     facts = {"trials": len(records), "finished": 0, **counts, **_cpu_facts(use)}
     return Finished(outputs, "ray_tune", facts)
+
+
+def _searched(context: Context, use: CpuUse) -> list[TrialRecord]:
+    objective, decisions = context.spec.objective, context.decisions
+    budget = Budget(context.spec.search.budget_s if decisions is None else None)
+    agenda = _agenda(context, budget)
+    board = Scoreboard(agenda, objective.metric, objective.mode, use, budget)
+    with ExitStack() as stack:
+        ledger = stack.enter_context(open_ledger(context.journal)) if context.journal else None
+        known = ledger.records if ledger else []
+        if known:
+            steps = "trials" if context.spec.search.halving is None else "rungs of trials"
+            context.progress.note(f"{len(known)} {steps} are known from a search that was cut off")
+        return run_search(
+            _task(context),
+            agenda,
+            ledger.append if ledger else lambda _: None,
+            lambda record: context.progress.trial_finished(board.standing(record)),
+            [*known, *(decisions.known if decisions else ())],
+            context.spec.search.timeout_s,
+            use,
+        )
+
+
+def _agenda(context: Context, budget: Budget) -> Agenda:
+    spec, decisions = context.spec, context.decisions
+    search, seed, mode = spec.search, int(spec.seeds["search"]), spec.objective.mode
+    searcher = declared_searcher(search, seed, mode)
+    if search.warm_start is not None:
+        searcher.tell(_earlier_records(context, search.warm_start))
+    halving = declared_halving(search, spec.model, spec.data.task, mode)
+    n_trials = search.trials if decisions is None else decisions.n_trials
+    return Agenda(searcher, n_trials, search.generation, seed, halving, budget.is_over)
 
 
 def _cpu_facts(use: CpuUse) -> dict[str, float]:
