@@ -92,4 +92,7 @@ def _value(record: Any) -> float | None:  # noqa: ANN401 - of mlops_ray.search, 
 
 
 def _rounds(record: Any) -> int | None:  # noqa: ANN401 - of mlops_ray.search, as above
+    """Of its best look where trials have patience, else at its last rung."""
+    if record.rounds is not None:
+        return int(record.rounds)
     return record.rungs[-1][0] if record.rungs else None

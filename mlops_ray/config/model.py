@@ -33,6 +33,7 @@ __all__ = [
     "ModelConfig",
     "MonitorConfig",
     "ObjectiveConfig",
+    "PatienceConfig",
     "PipelineConfig",
     "RegisterConfig",
     "SearchConfig",
@@ -206,6 +207,18 @@ class HalvingConfig(Declared):
     brackets: int = Field(default=1, ge=1, le=100)
 
 
+class PatienceConfig(Declared):
+    """When a trial ends that gets no better.
+
+    Attributes:
+        rounds: After so many rounds without a better objective on the validation rows.
+        every: Rounds from one look at it to the next.
+    """
+
+    rounds: int = Field(ge=1, le=100_000)
+    every: int = Field(default=10, ge=1, le=100_000)
+
+
 class SearchConfig(Declared):
     """The hyperparameter search; concurrency is not here because it may not matter.
 
@@ -218,6 +231,8 @@ class SearchConfig(Declared):
         warm_start: Id of an earlier run, or digest of its trial table, which the searcher learns
             from; a spec has the digest.
         halving: How trials are cut short; each runs to its end where it is absent.
+        patience: When a trial ends that gets no better; each makes all its rounds where it is
+            absent.
         timeout_s: After how long a trial, or its way to the next rung, is taken to hang.
         budget_s: After how long no further generation is begun; None for no end.
     """
@@ -229,6 +244,7 @@ class SearchConfig(Declared):
     refit_on: Literal["train", "train_and_valid"] = "train_and_valid"
     warm_start: TrialSource | None = Field(default=None, exclude_if=partial(operator.is_, None))
     halving: HalvingConfig | None = Field(default=None, exclude_if=partial(operator.is_, None))
+    patience: PatienceConfig | None = Field(default=None, exclude_if=partial(operator.is_, None))
     timeout_s: float = Field(default=TIMEOUT_S, gt=0, exclude_if=partial(operator.eq, TIMEOUT_S))
     budget_s: float | None = Field(default=None, gt=0, exclude_if=partial(operator.is_, None))
 

@@ -33,6 +33,13 @@ def search_contradictions(search: SearchConfig) -> Iterator[_Contradiction]:
         what = f"of a generation of {search.generation} none could be cut short"
         hint = f"set it to {search.halving.eta} or more; trials of a generation are compared"
         yield ("search", "generation"), what, hint
+    patience = search.patience
+    if patience is not None and patience.rounds < patience.every:
+        yield (
+            ("search", "patience", "rounds"),
+            f"patience of {patience.rounds} rounds ends before the next look, {patience.every} on",
+            f"set it to {patience.every} or more, or look more often with 'search.patience.every'",
+        )
     if search.warm_start is not None and not search.learns:
         yield (
             ("search", "warm_start"),

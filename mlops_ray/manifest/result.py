@@ -7,6 +7,7 @@ no path: two specs, say other cuts of the same rows into files, may give one res
 from __future__ import annotations
 
 import operator
+from functools import partial
 from typing import Any, Literal
 
 from pydantic import Field
@@ -105,6 +106,7 @@ class SearchFacts(Part):
 
     Attributes:
         n_pruned: Trials that were cut short; absent where none was, and before 1.2.
+        best_rounds: Rounds that the chosen one needed, where trials have patience; since 1.5.
     """
 
     trials: str
@@ -114,6 +116,7 @@ class SearchFacts(Part):
     best_index: int
     best_params: dict[str, Any]
     best_value: float
+    best_rounds: int | None = Field(default=None, exclude_if=partial(operator.is_, None))
 
 
 class ModelFacts(Part):
@@ -159,7 +162,7 @@ class Result(Document):
     """
 
     schema_: Literal["mlops-ray/result/v1"] = "mlops-ray/result/v1"
-    schema_version: str = "1.2"
+    schema_version: str = "1.5"
     determinism: Literal["deterministic", "replayable"]
     data: DataFacts
     contract: ContractFacts | None = None

@@ -145,7 +145,8 @@ class Spec(Document):
         feature_set: Absent where none is used or declared, and before version 1.3.
         model: The family ``sklearn`` with its ``estimator`` since 1.6.
         search: Steps, conditions, searchers other than ``random`` and a warm start since 1.4,
-            halving since 1.5, a timeout that is declared since 1.6, a time budget since 1.9.
+            halving since 1.5, a timeout that is declared since 1.6, a time budget and patience
+            since 1.9.
         packages: Versions of Python and of the packages that can change a result.
         environment: What else of the software can; absent before version 1.1.
         environment_policy: What is declared under ``environment``; absent before version 1.1.

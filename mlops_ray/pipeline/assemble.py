@@ -116,4 +116,5 @@ def _search_facts(table: str, trials: Sequence[TrialRecord], spec: Spec) -> Sear
         best_index=best.index,
         best_params=best.params,
         best_value=best.value if best.value is not None else float("nan"),
+        best_rounds=best.rounds,
     )

@@ -240,7 +240,6 @@ def parameter_problems(loaded: LoadedConfig) -> Iterator[ConfigProblem]:
     """Names and values of parameters that the estimator does not take, each with its place."""
     # Imported here: the model libraries take a second, which `plan` does not have.
     from mlops_ray.models.families import family_named  # noqa: PLC0415
-    from mlops_ray.search.declared_halving import declared_halving  # noqa: PLC0415
     from mlops_ray.search.space import check_space  # noqa: PLC0415
 
     config = loaded.config
@@ -253,15 +252,27 @@ def parameter_problems(loaded: LoadedConfig) -> Iterator[ConfigProblem]:
         for problem in family.check_params({name: value}, config.data.task):
             yield ConfigProblem(problem, where=loaded.document.where(("model", "params", name)))
     if not family.check_params(config.model.params, config.data.task):
-        try:
-            mode = config.objective.mode
-            declared_halving(config.search, config.model, config.data.task, mode)
-        except SearchError as error:
-            where = loaded.document.where(("search", "halving"))
-            yield ConfigProblem(error.what, error.got, error.wanted, error.hint, where)
+        yield from _unfit_rounds(loaded)
     for name, dimension in config.search.space.items():
         for problem in check_space(family, {name: dimension}, config.data.task):
             yield ConfigProblem(problem, where=loaded.document.where(("search", "space", name)))
+
+
+def _unfit_rounds(loaded: LoadedConfig) -> Iterator[ConfigProblem]:
+    """What counts rounds of an estimator that has none, or too few."""
+    from mlops_ray.search.declared_halving import declared_halving  # noqa: PLC0415 - as above
+    from mlops_ray.search.declared_patience import declared_patience  # noqa: PLC0415 - as above
+
+    search, model, task = loaded.config.search, loaded.config.model, loaded.config.data.task
+    mode = loaded.config.objective.mode
+    name = "halving"
+    try:
+        declared_halving(search, model, task, mode)
+        name = "patience"
+        declared_patience(search, model, task, mode)
+    except SearchError as error:
+        where = loaded.document.where(("search", name))
+        yield ConfigProblem(error.what, error.got, error.wanted, error.hint, where)
 
 
 def _unfit_estimator(loaded: LoadedConfig) -> ConfigProblem | None:

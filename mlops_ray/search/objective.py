@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from mlops_ray.config.model import MetricName, Task
     from mlops_ray.models.estimator import Fitted, Growth, Training
+    from mlops_ray.search.patience import Patience
     from mlops_ray.search.step import Step
 
 __all__ = ["SearchTask", "TrialRunner"]
@@ -48,6 +49,7 @@ class SearchTask:
         params: Fixed parameters; what is drawn for a trial goes over them.
         metric: Objective.
         threads: Threads of one fit.
+        patience: When a trial ends that gets no better; None where each makes all its rounds.
     """
 
     X_train: NDArray[np.float32]
@@ -60,6 +62,7 @@ class SearchTask:
     params: Mapping[str, Any]
     metric: MetricName
     threads: int
+    patience: Patience | None = None
 
 
 class TrialRunner:
@@ -82,7 +85,7 @@ class TrialRunner:
             fitted = self._fitted(step)
             scores = score_all(task.task, task.y_valid, fitted.predict(task.X_valid))
         except Exception as error:  # noqa: BLE001 - a search survives whatever its trials die of
-            self._growths.pop(index, None)
+            self.drop(index)
             kind, text = type(error).__name__, failure_message(error)
             return TrialRecord(index, params, seed, "failed", error=kind, message=text, rungs=rungs)
         value = scores[task.metric]
@@ -91,6 +94,10 @@ class TrialRunner:
             return TrialRecord(index, params, seed, "invalid", metrics=finite, rungs=rungs)
         rungs = () if step.rounds is None else ((step.rounds, value),)
         return TrialRecord(index, params, seed, "finished", value, finite, rungs=rungs)
+
+    def drop(self, index: int) -> None:
+        """Forget the live fit of a trial, if there is one."""
+        self._growths.pop(index, None)
 
     def _fitted(self, step: Step) -> Fitted:
         params = {**self._task.params, **step.params}

@@ -67,7 +67,11 @@ class SearchOverview:
     def curves(self) -> dict[int, list[tuple[int, float]]]:
         """Of each trial that has any: its value after so many rounds."""
         curves = {
-            record.index: [(rounds, value) for rounds, value in record.rungs if value is not None]
+            record.index: [
+                (rounds, value)
+                for rounds, value in record.curve or record.rungs
+                if value is not None
+            ]
             for record in self.records
         }
         return {index: points for index, points in curves.items() if points}
@@ -106,6 +110,7 @@ def _trial_json(record: TrialRecord) -> dict[str, Any]:
     return {
         "trial": record.index,
         "status": record.status,
+        "rounds": record.rounds,
         "value": record.value,
         "metrics": record.metrics,
         "params": record.params,

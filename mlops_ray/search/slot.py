@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, Any, Final
 import ray
 from ray import tune
 
-from mlops_ray.search.objective import SearchTask, TrialRunner
+from mlops_ray.search.patient_runner import runner_of
 
 if TYPE_CHECKING:
+    from mlops_ray.search.objective import SearchTask
     from mlops_ray.search.step import Step
 
 __all__ = ["CPU_KEY", "RECORD_KEY", "SLOT_KEY", "SearchSlot"]
@@ -38,7 +39,7 @@ class SearchSlot(tune.Trainable):
         """Take the data, which Tune fetches from the object store once an actor."""
         if task is None:
             raise ValueError("the search task comes through tune.with_parameters")
-        self._runner = TrialRunner(task)
+        self._runner = runner_of(task)
         self._steps: asyncio.Queue[Step] = asyncio.Queue()
         self._is_known = False
 

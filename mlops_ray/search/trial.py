@@ -37,6 +37,7 @@ _BY_THE_MACHINE: Final = frozenset({"timed_out", "out_of_memory"})
 
 TrialStatus = Literal["finished", "pruned", "failed", "invalid", "timed_out", "out_of_memory"]
 
+_OPTIONAL: Final = frozenset({"rungs", "rounds", "curve"})
 _MESSAGE_LENGTH: Final = 300
 # What native libraries put into messages and no two processes share: clock times, addresses.
 _VOLATILE: Final = re.compile(r"\[\d{1,2}:\d{2}:\d{2}\]\s*|0x[0-9a-fA-F]+")
@@ -58,6 +59,9 @@ class TrialRecord:
         message: First line of the error, without times and addresses.
         rungs: Rounds and objective at each rung the trial came to, where trials are halved; None
             where it failed or was not finite. Absent where there are none.
+        rounds: Rounds of its best look, where trials have patience; so many make the final fit.
+            Absent where they have none.
+        curve: Rounds and objective at each look likewise.
     """
 
     index: int
@@ -69,6 +73,8 @@ class TrialRecord:
     error: str = ""
     message: str = ""
     rungs: tuple[tuple[int, float | None], ...] = ()
+    rounds: int | None = None
+    curve: tuple[tuple[int, float], ...] = ()
 
     @property
     def is_by_the_machine(self) -> bool:
@@ -78,10 +84,11 @@ class TrialRecord:
     def to_bytes(self) -> bytes:
         """The record as one line of canonical JSON."""
         content = {"schema": TRIAL_SCHEMA, **asdict(self)}
-        if self.rungs:
-            content["rungs"] = [list(rung) for rung in self.rungs]
-        else:
-            del content["rungs"]
+        content["rungs"] = [list(rung) for rung in self.rungs]
+        content["curve"] = [list(look) for look in self.curve]
+        for name in _OPTIONAL:
+            if not content[name]:
+                del content[name]
         return canonical_bytes(content)
 
     @classmethod
@@ -95,9 +102,10 @@ class TrialRecord:
         if not isinstance(document, dict) or document.get("schema") != TRIAL_SCHEMA:
             raise ManifestError("not a trial record this version can read", wanted=TRIAL_SCHEMA)
         try:
-            members = {name: document[name] for name in cls.__slots__ if name != "rungs"}
+            members = {name: document[name] for name in cls.__slots__ if name not in _OPTIONAL}
             rungs = tuple((int(rounds), value) for rounds, value in document.get("rungs", []))
-            return cls(**members, rungs=rungs)
+            curve = tuple((int(rounds), value) for rounds, value in document.get("curve", []))
+            return cls(**members, rungs=rungs, rounds=document.get("rounds"), curve=curve)
         except KeyError as error:
             raise ManifestError("a trial record is malformed", f"no {error}") from error
 

@@ -16,6 +16,7 @@ from mlops_ray.pipeline.context import Finished
 from mlops_ray.pipeline.golden_records import golden_records
 from mlops_ray.pipeline.prepared import labels_of, matrix_of, state_of
 from mlops_ray.pipeline.worker import on_worker
+from mlops_ray.search.declared_patience import rounds_of_winner
 from mlops_ray.search.trial import best_trial, read_trial_table
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def execute(context: Context) -> Finished:
         state,
         signature,
         _examples(context, signature, state),
-        {**spec.model.params, **best.params},
+        {**spec.model.params, **best.params, **rounds_of_winner(spec.model, best.rounds)},
         int(best.seed),
         spec.model.threads,
         threads=spec.model.threads,

@@ -12,6 +12,7 @@ from mlops_ray.search.agenda import Agenda
 from mlops_ray.search.budget import Budget
 from mlops_ray.search.cpu_use import CpuUse
 from mlops_ray.search.declared_halving import declared_halving
+from mlops_ray.search.declared_patience import declared_patience
 from mlops_ray.search.ledger import open_ledger
 from mlops_ray.search.objective import SearchTask
 from mlops_ray.search.scoreboard import Scoreboard
@@ -104,4 +105,5 @@ def _task(context: Context) -> SearchTask:
         params=spec.model.params,
         metric=spec.objective.metric,
         threads=spec.model.threads,
+        patience=declared_patience(spec.search, spec.model, spec.data.task, spec.objective.mode),
     )
