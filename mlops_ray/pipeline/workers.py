@@ -89,11 +89,11 @@ class Workers:
 
         Raises:
             ClusterError: It cannot be started or reached.
-            ResourceError: One fit needs more threads than the cluster has CPUs.
+            ResourceError: One fit needs more threads than any node has CPUs.
         """
         if self.cluster is not None:
             return
-        from mlops_ray.runtime.cluster import connect  # noqa: PLC0415 - imports Ray
+        from mlops_ray.runtime.cluster import connect, cpus_of_nodes  # noqa: PLC0415 - imports Ray
         from mlops_ray.runtime.resources import check_threads  # noqa: PLC0415
 
         self.progress.note("starting Ray")
@@ -102,6 +102,6 @@ class Workers:
         self.cluster = self.cleanup.enter_context(
             connect(placement.address, placement.num_cpus, self.code, preload)
         )
-        check_threads(self.threads, self.cluster.cpus)
+        check_threads(self.threads, int(max(cpus_of_nodes(), default=0)))
         if self.on_joined is not None and self.cluster.is_joined_here:
             self.on_joined(self.cluster)

@@ -24,7 +24,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import ray
-from ray.exceptions import RayError
 
 from mlops_ray.errors import ClusterError, ConfigError
 from mlops_ray.runtime.address import check_address, check_form
@@ -199,7 +198,7 @@ def _initialise(failure: str, hint: str, **options: Any) -> None:  # noqa: ANN40
     try:
         with own_sigterm_handler(), interrupts_here_only():
             ray.init(log_to_driver=False, logging_level=logging.ERROR, **options)
-    except (RayError, OSError, RuntimeError, ValueError) as error:
+    except Exception as error:  # Ray raises the bare class where a node is slow to start.
         raise ClusterError(failure, re.split(r"\n|\. ", str(error))[0], hint=hint) from error
 
 
@@ -224,6 +223,18 @@ def _check_same_cluster(address: str | None) -> None:
             str(address),
             "leave out the address, or call ray.shutdown() first",
         )
+
+
+def cpus_of_nodes() -> list[float]:
+    """CPUs of each node that is alive; Ray has to be connected."""
+    nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+    return [float(node["Resources"].get("CPU", 0)) for node in nodes if node["Alive"]]
+
+
+def free_cpus() -> float:
+    """CPUs that nobody holds; Ray has to be connected."""
+    free: dict[str, float] = ray.available_resources()  # type: ignore[no-untyped-call]
+    return free.get("CPU", 0.0)
 
 
 def _describe(*, is_own: bool, is_joined_here: bool, ray_start_s: float) -> Cluster:

@@ -33,7 +33,7 @@ def check_threads(threads: int, cpus: int) -> None:
     """
     if threads > cpus:
         raise ResourceError(
-            "one fit asks for more threads than the cluster has CPUs",
+            "one fit asks for more threads than any node of the cluster has CPUs",
             f"model.threads = {threads}",
             f"at most {cpus}",
             "lower model.threads, or join a larger cluster with --address",

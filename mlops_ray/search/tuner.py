@@ -12,13 +12,14 @@ import logging
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import ray
 from ray import tune
 
 from mlops_ray.config.model import TIMEOUT_S
 from mlops_ray.errors import ClusterError
+from mlops_ray.runtime.cluster import cpus_of_nodes, free_cpus
 from mlops_ray.runtime.ray_settings import scoped_environment
 from mlops_ray.runtime.resources import check_threads, shares_of_cpus
 from mlops_ray.runtime.session_folder import session_folder
@@ -105,11 +106,9 @@ def run_search(
 
 
 def _shares(threads: int) -> tuple[int, float]:
-    nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
-    cpus = [float(node["Resources"].get("CPU", 0)) for node in nodes if node["Alive"]]
+    cpus = cpus_of_nodes()
     check_threads(threads, int(max(cpus, default=0)))
-    free: dict[str, float] = ray.available_resources()  # type: ignore[no-untyped-call]
-    return shares_of_cpus(threads, cpus, free.get("CPU", 0.0))
+    return shares_of_cpus(threads, cpus, free_cpus())
 
 
 @contextmanager
