@@ -40,11 +40,15 @@ class CpuUse:
     def add(self, cpu_s: float) -> None:
         """A step has ended that took so much CPU time."""
         self.used_s += cpu_s
+        self.end()
+
+    def end(self) -> None:
+        """Slots were held up to now, also by steps that were lost."""
         self._ended_s = self._clock()
 
     @property
     def wall_s(self) -> float:
-        """Seconds from the first slot to the end of the latest step."""
+        """Seconds from the first slot to the end of the latest step, or of the search."""
         if self._began_s is None or self._ended_s is None:
             return 0.0
         return self._ended_s - self._began_s

@@ -101,6 +101,7 @@ def run_search(
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             ),
         ).fit()
+    use.end()
     callback.check()
     return agenda.records
 

@@ -96,3 +96,6 @@ def test_cpus_are_those_of_the_steps_over_the_time_there_were_slots():
     use.add(4.5)
 
     assert (use.used_s, use.wall_s, use.asked_s, use.cpus_used) == (6.0, 4.0, 8.0, 1.5)
+    clock.now_s = 16.0
+    use.end()  # After a step that was lost.
+    assert (use.used_s, use.asked_s) == (6.0, 12.0)
