@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -24,7 +24,16 @@ def register(app: typer.Typer) -> None:
 
 def _export(
     run: RunName,
-    out: Annotated[Path, typer.Argument(help="Folder or tar (.tar) to write; must not exist.")],
+    out: Annotated[
+        str,
+        typer.Argument(
+            help="Folder or tar (.tar) to write; must not exist. With --to mlflow its address."
+        ),
+    ],
+    to: Annotated[
+        Literal["tensorboard", "mlflow"] | None,
+        typer.Option("--to", help="Trials and metrics for another program, in place of the run."),
+    ] = None,
     store: StoreOption = None,
     as_json: AsJson = False,
 ) -> int:
@@ -32,6 +41,8 @@ def _export(
 
     What can be computed again stays behind. Says which inputs are too large to travel along.
     """
+    if to is not None:
+        return _export_to_tracker(run, out, to, store, as_json=as_json)
     done = mlops_ray.Records(store=store).export_run(run, out)
     if as_json:
         content = {
@@ -46,6 +57,17 @@ def _export(
         print(f"{done.path}: run {done.run_id}, {done.n_objects} objects")  # noqa: T201 - the result
     for name, digest in done.inputs_to_supply.items():
         say(f"input {name} is not in the store; supply it with --data ({digest})")
+    return OK
+
+
+def _export_to_tracker(
+    run: str, out: str, to: Literal["tensorboard", "mlflow"], store: str | None, *, as_json: bool
+) -> int:
+    n_trials = mlops_ray.Records(store=store).export_to_tracker(run, to, out)
+    if as_json:
+        emit_json("export", {"to": to, "path": out, "trials": n_trials})
+    else:
+        print(f"{out}: {n_trials} trials for {to}")  # noqa: T201 - the result
     return OK
 
 

@@ -76,11 +76,14 @@ def _describe_importance(found: Any) -> None:  # noqa: ANN401 - of mlops_ray.sea
         say("importance  unknown: it takes ten trials that can be compared")
         return
     at = "" if found.rounds is None else f" after {found.rounds} rounds"
+    if found.explained <= 0:
+        say(f"importance  unknown: no parameter tells the order of {found.n_trials} trials{at}")
+        return
     for name, share in found.shares.items():
         say(f"importance  {share:6.1%}  {name}")
     say(
         f"            of the rank of {found.n_trials} trials{at}, of which a forest explains "
-        f"{max(found.explained, 0.0):.0%}"
+        f"{found.explained:.0%}"
     )
 
 

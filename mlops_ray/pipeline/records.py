@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from mlops_ray.pipeline.feature_sets import FoundFeatureSet
     from mlops_ray.pipeline.reproduce import EnvironmentChoice, Reproduction
     from mlops_ray.pipeline.store_care import Collection, StoreVerification
+    from mlops_ray.pipeline.tracker import Tracker
     from mlops_ray.pipeline.transfer import Exported, Imported
     from mlops_ray.registry import Event, FeatureSetVersion, ModelVersion, Promotion, Registry
     from mlops_ray.runtime.environment_difference import EnvironmentDifference
@@ -130,6 +131,12 @@ class Records:
     def export_run(self, name: str, out: str | Path) -> Exported:
         """Write a run with all it needs to a folder, or to a tar; see `manifest.archive`."""
         return transfer.export_run(find_ended_run(self.workspace, name), Path(out))
+
+    def export_to_tracker(self, name: str, tracker: Tracker, out: str) -> int:
+        """Write a run for TensorBoard or MLflow; see `pipeline.tracker`."""
+        from mlops_ray.pipeline.tracker import export_to_tracker  # noqa: PLC0415 - seldom wanted
+
+        return export_to_tracker(load_run(find_ended_run(self.workspace, name)), tracker, out)
 
     def import_run(self, path: str | Path) -> Imported:
         """Bring an exported run into this store; see `manifest.archive_import`."""
