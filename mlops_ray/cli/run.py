@@ -107,6 +107,18 @@ def describe_contract(contract: Any) -> None:  # noqa: ANN401 - of mlops_ray.dat
             say(f"  {rule}")
 
 
+def _describe_search(result: Any) -> None:  # noqa: ANN401 - of mlops_ray.manifest, which is heavy
+    """Say on stderr how the search went, and whether a clock or the memory had a say in it."""
+    if result is None:
+        return
+    found = result.search
+    ended = f"{found.n_finished} finished, {found.n_pruned} pruned, {found.n_failed} failed"
+    rounds = "" if found.best_rounds is None else f", {found.best_rounds} rounds"
+    say(f"trials     {ended}; best {found.best_value:.6g} of trial {found.best_index}{rounds}")
+    if result.determinism == "replayable":
+        say("           a clock, the memory or lost workers had a say; `reproduce` takes that over")
+
+
 def describe_hints(hints: Any) -> None:  # noqa: ANN401 - of mlops_ray.data, which is heavy
     """Warn on stderr of what looks like a leak or tells nothing."""
     for hint in hints:
@@ -129,6 +141,7 @@ def describe_run(outcome: Any) -> None:  # noqa: ANN401 - mlops_ray.Run, which i
     if outcome.contract:
         describe_contract(outcome.contract)
     describe_hints(outcome.hints)
+    _describe_search(outcome.result)
     for name, value in sorted(outcome.metrics.items()):
         say(f"test       {name} = {value:.6g}")
     for gate in outcome.gates:
@@ -136,14 +149,18 @@ def describe_run(outcome: Any) -> None:  # noqa: ANN401 - mlops_ray.Run, which i
         got = "no value" if gate.value is None else f"{gate.value:.6g}"
         say(f"gate       {gate.verdict}  {wanted}, got {got}")
     if outcome.model:
-        reference = f"{outcome.model['name']}@{outcome.model['version']}"
-        say(f"model      {reference}  {outcome.model['bundle']}")
-        say("")
-        say("next:")
-        say(f"  mlops-ray verify {outcome.run_id}")
-        say(f"  mlops-ray serve {reference}")
-        say(f"  mlops-ray models promote {reference} champion")
+        _describe_model(outcome)
     print(outcome.run_id)  # noqa: T201 - the result of the command
+
+
+def _describe_model(outcome: Any) -> None:  # noqa: ANN401 - mlops_ray.Run, as above
+    reference = f"{outcome.model['name']}@{outcome.model['version']}"
+    say(f"model      {reference}  {outcome.model['bundle']}")
+    say("")
+    say("next:")
+    say(f"  mlops-ray verify {outcome.run_id}")
+    say(f"  mlops-ray serve {reference}")
+    say(f"  mlops-ray models promote {reference} champion")
 
 
 def describe_unfinished(found: Any) -> None:  # noqa: ANN401 - mlops_ray's UnfinishedRun, lazy

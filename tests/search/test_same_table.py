@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,7 +15,8 @@ from mlops_ray.config.model import ModelConfig, SearchConfig
 from mlops_ray.search import tuner
 from mlops_ray.search.agenda import Agenda
 from mlops_ray.search.declared_halving import declared_halving
-from mlops_ray.search.objective import TrialRunner
+from mlops_ray.search.patience import Patience
+from mlops_ray.search.patient_runner import runner_of
 from mlops_ray.search.searchers.declared import declared_searcher
 from mlops_ray.search.slot import SearchSlot
 from mlops_ray.search.trial import best_trial, trial_table
@@ -55,7 +57,7 @@ def task(make_task):
 
 
 def table_here(task, agenda):
-    runner = TrialRunner(task)
+    runner = runner_of(task)
     while not agenda.is_done:
         for step in reversed(agenda.ready()):
             agenda.tell(runner.run(step))
@@ -63,13 +65,22 @@ def table_here(task, agenda):
 
 
 @pytest.mark.parametrize(
-    ("searcher", "brackets"), [("random", 0), ("sobol", 0), ("tpe", 0), ("random", 1), ("tpe", 2)]
+    ("searcher", "brackets", "patience"),
+    [
+        ("random", 0, None),
+        ("sobol", 0, None),
+        ("tpe", 0, None),
+        ("random", 1, None),
+        ("tpe", 2, None),
+        ("tpe", 0, Patience(2, 1, "max")),
+        ("random", 2, Patience(4, 2, "max", rungs=(1, 3, 9))),
+    ],
 )
 @pytest.mark.parametrize(("n_slots", "seed"), [(1, 1), (2, 2), (4, 3)])
 def test_slots_delays_and_deaths_do_not_show(
-    task, searcher, brackets, n_slots, seed, monkeypatch, tmp_path
+    task, searcher, brackets, patience, n_slots, seed, monkeypatch, tmp_path
 ):
-    died = tmp_path / "died"
+    task, died = replace(task, patience=patience), tmp_path / "died"
 
     class Disturbed(SearchSlot):
         def step(self):
