@@ -160,6 +160,11 @@ def test_conditions_that_go_round_are_refused():
             "search.warm_start",
             "'sobol' learns from no result",
         ),
+        (
+            {"patience": {"rounds": 5}},
+            "search.patience.rounds",
+            "patience of 5 rounds ends before the next look, 10 on",
+        ),
     ],
 )
 def test_impossible_searches_are_refused_with_place_and_way_out(options, place, what):
@@ -168,6 +173,16 @@ def test_impossible_searches_are_refused_with_place_and_way_out(options, place, 
     assert found == place
     assert what in got
     assert hint
+
+
+@pytest.mark.parametrize("options", [{"budget_s": 0}, {"patience": {}}, {"budget_s": -1.0}])
+def test_a_budget_of_nothing_and_patience_without_rounds_are_refused(options):
+    with pytest.raises(ValidationError):
+        _search(**options)
+
+
+def test_what_is_not_declared_leaves_specs_as_they_were():
+    assert {"budget_s", "patience", "timeout_s"}.isdisjoint(_search().model_dump(mode="json"))
 
 
 def test_a_searcher_that_nobody_knows_is_refused():
