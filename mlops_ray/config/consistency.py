@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from mlops_ray.config.contract_consistency import contract_contradictions
 from mlops_ray.config.model import METRICS
+from mlops_ray.config.model_consistency import model_contradictions
 from mlops_ray.config.search_consistency import search_contradictions
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def contradictions(config: PipelineConfig) -> Iterator[_Contradiction]:
     for name in sorted(set(config.search.space) & set(config.model.params)):
         yield ("search", "space", name), "also fixed in 'model.params'", "keep one of the two"
     yield from search_contradictions(config.search)
+    yield from model_contradictions(config)
     if config.register_ is not None and not config.gates:
         yield (
             ("register",),

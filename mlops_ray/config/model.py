@@ -8,15 +8,16 @@ beside the data (does the column exist?) are checked there; what the file alone 
 from __future__ import annotations
 
 import operator
-import re
 from functools import partial
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from mlops_ray.config.code import CodeConfig
 from mlops_ray.config.contract import ContractConfig, as_time
+from mlops_ray.config.declared import IN_A_MODULE, Column, Declared
 from mlops_ray.config.environment import EnvironmentConfig
+from mlops_ray.config.estimator import ModelConfig
 from mlops_ray.config.feature_steps import FeatureGroup, FeatureSetConfig
 from mlops_ray.config.search_space import Dimension
 from mlops_ray.config.source import ColumnType, SourceConfig
@@ -45,19 +46,16 @@ __all__ = [
 ]
 
 Task = Literal["binary", "multiclass", "regression"]
-Family = Literal["xgboost", "hist_gradient_boosting", "linear", "sklearn"]
 MetricName = Literal[
     "roc_auc", "average_precision", "log_loss", "accuracy", "f1_macro", "rmse", "mae", "r2"
 ]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
-Column = Annotated[str, Field(min_length=1)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 TrialSource = Annotated[str, Field(pattern=r"^(sha256:[0-9a-f]{64}|\d{8}t\d{6}-[0-9a-f]{6})$")]
 
 TASKS: Final[tuple[Task, ...]] = ("binary", "multiclass", "regression")
 TIMEOUT_S: Final = 3600.0
 SEARCHERS: Final = ("random", "grid", "sobol", "tpe", "cma_es")
-_IN_A_MODULE: Final = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 _CLASSIFICATION: Final = frozenset({"binary", "multiclass"})
 # Metric -> (direction that is better, tasks it makes sense for).
 METRICS: Final[dict[str, tuple[Literal["max", "min"], frozenset[str]]]] = {
@@ -70,12 +68,6 @@ METRICS: Final[dict[str, tuple[Literal["max", "min"], frozenset[str]]]] = {
     "mae": ("min", frozenset({"regression"})),
     "r2": ("max", frozenset({"regression"})),
 }
-
-
-class Declared(BaseModel):
-    """Strict base: no unknown key, no coercion, no infinity, immutable once read."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
 
 
 class ObjectiveConfig(Declared):
@@ -107,7 +99,11 @@ class ColumnConfig(Declared):
 
 
 class DataConfig(Declared):
-    """The input table, its target and the columns with a special role."""
+    """The input table, its target and the columns with a special role.
+
+    Attributes:
+        weight: Column with how much a row counts in a fit; each counts the same without one.
+    """
 
     source: SourceConfig | None = None
     task: Task
@@ -115,6 +111,7 @@ class DataConfig(Declared):
     key: list[Column] = Field(default_factory=list)
     order_by: list[Column] = Field(default_factory=list)
     time: Column | None = None
+    weight: Column | None = None
     as_of: str | None = None
     on_bad_file: Literal["fail", "quarantine"] = "fail"
     columns: dict[str, ColumnConfig] = Field(default_factory=dict)
@@ -166,31 +163,6 @@ class SplitConfig(Declared):
             msg = "the shares of test and valid leave no rows to train on"
             raise ValueError(msg)
         return self
-
-
-class ModelConfig(Declared):
-    """The estimator family, its fixed parameters and the threads of one fit.
-
-    Attributes:
-        estimator: Class of scikit-learn, for the family ``sklearn``.
-    """
-
-    family: Family
-    estimator: str | None = Field(default=None, exclude_if=partial(operator.is_, None))
-    params: dict[str, Any] = Field(default_factory=dict)
-    threads: int = Field(default=1, ge=1, le=256)
-
-    @model_validator(mode="after")
-    def _estimator_fits(self) -> Self:
-        if (self.family == "sklearn") != (self.estimator is not None):
-            msg = "'estimator' names a class of scikit-learn, for 'family: sklearn' and no other"
-            raise ValueError(msg)
-        return self
-
-    @property
-    def family_name(self) -> str:
-        """The family with its class, such as ``sklearn:GaussianNB``."""
-        return self.family if self.estimator is None else f"{self.family}:{self.estimator}"
 
 
 class HalvingConfig(Declared):
@@ -251,7 +223,7 @@ class SearchConfig(Declared):
     @field_validator("searcher")
     @classmethod
     def _is_known(cls, searcher: str) -> str:
-        if searcher not in SEARCHERS and not _IN_A_MODULE.fullmatch(searcher):
+        if searcher not in SEARCHERS and not IN_A_MODULE.fullmatch(searcher):
             known = ", ".join(SEARCHERS)
             msg = f"unknown searcher {searcher!r}; known: {known}, or module:Class of the project"
             raise ValueError(msg)

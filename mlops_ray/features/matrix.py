@@ -39,11 +39,13 @@ class Matrix:
         X: Features, C-contiguous float32, shape ``(n_rows, n_features)``.
         y: Class index as int32, or value as float64, shape ``(n_rows,)``.
         membership: Ordered digest of the rows.
+        weights: How much each row counts in a fit, float64; None where all count the same.
     """
 
     X: NDArray[np.float32]
     y: Target
     membership: str
+    weights: NDArray[np.float64] | None = None
 
     @property
     def n_rows(self) -> int:
@@ -68,10 +70,12 @@ def gather(plan: MatrixPlan, payloads: Sequence[bytes]) -> dict[SplitName, Matri
 
 def join(parts: Sequence[Matrix]) -> Matrix:
     """Matrices below one another, such as train and valid for the refit."""
+    weights = [part.weights for part in parts if part.weights is not None]
     return Matrix(
         np.concatenate([part.X for part in parts]),
         np.concatenate([part.y for part in parts]),
         digest("\n".join(part.membership for part in parts).encode()),
+        np.concatenate(weights) if weights else None,
     )
 
 
@@ -119,4 +123,5 @@ def _matrix(plan: MatrixPlan, rows: pa.Table) -> Matrix:
         _unpacked(rows["x"], np.float32, len(plan.transform.state.outputs)),
         rows["y"].to_numpy(),
         digest_ordered(hashes.T),
+        None if plan.weight is None else rows["weight"].to_numpy(),
     )

@@ -208,7 +208,9 @@ def _named(column: str, schema: Schema, exclude: Set[str], where: Where) -> str:
         hint = f"did you mean {near[0]!r}?" if near else f"columns: {', '.join(list(schema)[:20])}"
         raise ConfigError("no such column", repr(column), hint=hint, where=where)
     if column in exclude:
-        what = f"column {column!r} is the target, a key, an order or the time, not a feature"
+        what = (
+            f"column {column!r} is the target, a key, an order, the time or a weight, not a feature"
+        )
         raise ConfigError(what, hint="copy it in the data if it is both", where=where)
     return column
 

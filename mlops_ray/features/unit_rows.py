@@ -51,6 +51,7 @@ class MatrixPlan:
         parts: Parts to emit.
         folds: What decides a training row's fold, for features that leave it out.
         check: The contract, whose rules may set rows aside.
+        weight: Column of the rows' weights; None where they count the same.
     """
 
     schema: Schema
@@ -62,11 +63,13 @@ class MatrixPlan:
     parts: tuple[SplitName, ...]
     folds: Folds = NO_FOLDS
     check: CheckPlan | None = None
+    weight: str | None = None
 
     @property
     def columns(self) -> list[str]:
         """The columns that are read."""
         used = [*self.transform.state.inputs, self.target, *self.split.columns, *self.order_by]
+        used += [] if self.weight is None else [self.weight]
         return list(dict.fromkeys([*used, *self.folds.columns]))
 
 
@@ -89,6 +92,8 @@ def matrix_of_unit(plan: MatrixPlan, unit: Unit) -> bytes:
         "x": _packed(matrix),
         "hash": _packed(hashes.T.copy()),
     }
+    if plan.weight is not None:
+        columns["weight"] = to_numbers(table.column(plan.weight))
     for at, name in enumerate(plan.order_by):
         columns[order_name(at)] = _order_values(table.column(name), name)
     return _ipc(pa.table(columns))

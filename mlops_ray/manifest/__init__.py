@@ -22,6 +22,7 @@ from mlops_ray.manifest.result import (
     ContractFacts,
     DataFacts,
     GateFacts,
+    MemberFacts,
     MetricFacts,
     ModelFacts,
     QuarantinedFile,
@@ -30,6 +31,7 @@ from mlops_ray.manifest.result import (
     SearchFacts,
     SplitFacts,
     StageOutputs,
+    ThresholdFacts,
 )
 from mlops_ray.manifest.spec import (
     CodeFacts,
@@ -61,6 +63,7 @@ __all__ = [
     "GateFacts",
     "InputFacts",
     "InputProtection",
+    "MemberFacts",
     "MetricFacts",
     "ModelFacts",
     "ObjectFacts",
@@ -80,6 +83,7 @@ __all__ = [
     "StageOutputs",
     "StageRecord",
     "State",
+    "ThresholdFacts",
     "Trust",
     "Verification",
     "canonical_bytes",

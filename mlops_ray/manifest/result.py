@@ -18,6 +18,7 @@ __all__ = [
     "ContractFacts",
     "DataFacts",
     "GateFacts",
+    "MemberFacts",
     "MetricFacts",
     "ModelFacts",
     "QuarantineFacts",
@@ -26,6 +27,7 @@ __all__ = [
     "SearchFacts",
     "SplitFacts",
     "StageOutputs",
+    "ThresholdFacts",
 ]
 
 Verdict = Literal["PASS", "FAIL", "UNKNOWN", "OVERRIDDEN"]
@@ -119,12 +121,51 @@ class SearchFacts(Part):
     best_rounds: int | None = Field(default=None, exclude_if=partial(operator.is_, None))
 
 
+class MemberFacts(Part):
+    """One estimator of an ensemble.
+
+    Attributes:
+        trial: Index of the trial whose parameters it has.
+        weight: How often its answer counts.
+        digest: Of the tree of its files.
+    """
+
+    trial: int
+    weight: int
+    digest: str
+
+
+class ThresholdFacts(Part):
+    """From which probability on the second class is told.
+
+    Attributes:
+        threshold: That probability.
+        cost: Mean cost of a validation row.
+        cost_at_half: The same at a threshold of 0.5.
+        n: Validation rows.
+    """
+
+    threshold: float
+    cost: float
+    cost_at_half: float
+    n: int
+
+
 class ModelFacts(Part):
-    """The bundle and what it answers."""
+    """The bundle and what it answers.
+
+    Attributes:
+        members: Of an ensemble, in their order; absent where one estimator answers.
+        calibration: How probabilities were calibrated; absent where they were not.
+        threshold: Absent where the most probable class is told. All three are new in 1.4.
+    """
 
     bundle: str
     family: str
     classes: list[int | str | bool] | None = None
+    members: list[MemberFacts] = Field(default_factory=list, exclude_if=operator.not_)
+    calibration: str | None = None
+    threshold: ThresholdFacts | None = None
 
 
 class MetricFacts(Part):

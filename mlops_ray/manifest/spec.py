@@ -62,6 +62,7 @@ class SpecData(Part):
         as_of: When the data are judged, ISO 8601; absent before version 1.2.
         on_bad_file: Whether a file that cannot be read is left out; before 1.2 it never was.
         contract: The rules they are held against; absent before version 1.2.
+        weight: Column of the rows' weights; absent where they count the same, and before 1.8.
     """
 
     inputs: list[InputFacts]
@@ -71,6 +72,7 @@ class SpecData(Part):
     key: list[str]
     order_by: list[str]
     time: str | None = None
+    weight: str | None = None
     casts: dict[str, str] = Field(default_factory=dict, exclude_if=operator.not_)
     as_of: str | None = None
     on_bad_file: Literal["fail", "quarantine"] = Field(
@@ -143,7 +145,8 @@ class Spec(Document):
             hold it.
         seed_rule: Name of the derivation, see `mlops_ray.runtime.seeds`.
         feature_set: Absent where none is used or declared, and before version 1.3.
-        model: The family ``sklearn`` with its ``estimator`` since 1.6.
+        model: The family ``sklearn`` with its ``estimator`` since 1.6; what a fit is told beside
+            parameters since 1.8.
         search: Steps, conditions, searchers other than ``random`` and a warm start since 1.4,
             halving since 1.5, a timeout that is declared since 1.6, a time budget and patience
             since 1.9.

@@ -25,6 +25,7 @@ __all__ = [
     "SIGNATURE_FILE",
     "Bundle",
     "load_bundle",
+    "tree_of",
 ]
 
 BUNDLE_SCHEMA: Final = "mlops-ray/bundle/v1"
@@ -49,11 +50,7 @@ class Bundle:
 
     def tree(self) -> dict[str, Any]:
         """Sorted paths, sizes and digests: the document whose digest names the bundle."""
-        files = [
-            {"path": path, "size": len(data), "sha256": digest(data)}
-            for path, data in sorted(self.files.items())
-        ]
-        return {"schema": BUNDLE_SCHEMA, "files": files}
+        return tree_of(self.files)
 
     @property
     def digest(self) -> str:
@@ -84,6 +81,15 @@ class Bundle:
         for data in self.files.values():
             store.put(data)
         return store.put(canonical_bytes(self.tree()))
+
+
+def tree_of(files: Mapping[str, bytes]) -> dict[str, Any]:
+    """Sorted paths, sizes and digests of some files."""
+    entries = [
+        {"path": path, "size": len(data), "sha256": digest(data)}
+        for path, data in sorted(files.items())
+    ]
+    return {"schema": BUNDLE_SCHEMA, "files": entries}
 
 
 def load_bundle(store: ObjectStore, bundle: str) -> Bundle:

@@ -182,6 +182,7 @@ class PlainTraining:
         task: What is predicted.
         n_classes: Classes there are; 0 for a regression.
         threads: Threads of one fit.
+        weights: How much each row counts, for families that take it; None where all count the same.
     """
 
     family: Family
@@ -190,9 +191,11 @@ class PlainTraining:
     task: Task
     n_classes: int
     threads: int
+    weights: NDArray[np.float64] | None = None
 
     def fit(self, params: Mapping[str, object], *, seed: int) -> Fitted:
         """Fit on all rows; see `Family.fit`."""
+        weighted: dict[str, Any] = {} if self.weights is None else {"weights": self.weights}
         return self.family.fit(
             self.X,
             self.y,
@@ -201,6 +204,7 @@ class PlainTraining:
             n_classes=self.n_classes,
             seed=seed,
             threads=self.threads,
+            **weighted,
         )
 
     def grow(self, params: Mapping[str, object], *, seed: int) -> PlainGrowth:

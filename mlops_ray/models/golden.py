@@ -14,6 +14,7 @@ import numpy as np
 
 from mlops_ray.errors import ManifestError, ModelError, UnstableModelError
 from mlops_ray.manifest.canonical import canonical_bytes, from_canonical
+from mlops_ray.models.outputs import chosen_classes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -82,7 +83,12 @@ def golden_examples(predictor: RecordPredictor, records: Sequence[Mapping[str, A
     )
 
 
-def replay(predictor: RecordPredictor, document: bytes, tolerance: float = 0.0) -> int:
+def replay(
+    predictor: RecordPredictor,
+    document: bytes,
+    tolerance: float = 0.0,
+    threshold: float | None = None,
+) -> int:
     """Ask again, together, reversed, alone and in larger company, and compare.
 
     Args:
@@ -90,6 +96,7 @@ def replay(predictor: RecordPredictor, document: bytes, tolerance: float = 0.0) 
         document: What `golden_examples` wrote.
         tolerance: How far a number may lie from the recorded one, relative to that; labels may not
             change. At 0 every bit has to match. The company of a row may never change a bit.
+        threshold: That of the labels, see `outputs.chosen_classes`.
 
     Returns:
         Number of examples replayed.
@@ -107,7 +114,7 @@ def replay(predictor: RecordPredictor, document: bytes, tolerance: float = 0.0) 
         hint="compare packages and processor with those in the run's manifest",
     )
     if tolerance:
-        _check_near(outputs, recorded, tolerance, error)
+        _check_near(outputs, recorded, (tolerance, threshold), error)
     else:
         _check_equal(outputs.numbers, recorded, error)
     return len(records)
@@ -159,9 +166,13 @@ def _check_equal(got: NDArray[np.float64], wanted: NDArray[np.float64], error: M
 
 
 def _check_near(
-    outputs: Outputs, wanted: NDArray[np.float64], tolerance: float, error: ModelError
+    outputs: Outputs,
+    wanted: NDArray[np.float64],
+    limits: tuple[float, float | None],
+    error: ModelError,
 ) -> None:
     """Raise `error`, completed by the first difference beyond the tolerance or in a label."""
+    tolerance, threshold = limits
     got = outputs.numbers
     _check_shape(got, wanted, error)
     distant = np.argwhere(~_is_near(got, wanted, tolerance))
@@ -175,14 +186,14 @@ def _check_near(
         )
     if outputs.label is None:
         return
-    # As `Outputs` names the label: of equal probabilities the first.
-    moved = np.flatnonzero(got.argmax(axis=1) != wanted.argmax(axis=1))
+    told, told_before = chosen_classes(got, threshold), chosen_classes(wanted, threshold)
+    moved = np.flatnonzero(told != told_before)
     if moved.size:
         row = int(moved[0])
         raise ModelError(
             f"{error.what}: the label of example {row} changes",
-            f"class {int(got[row].argmax())}",
-            f"class {int(wanted[row].argmax())}",
+            f"class {int(told[row])}",
+            f"class {int(told_before[row])}",
             error.hint,
         )
 

@@ -14,6 +14,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 
 from mlops_ray.config.model import TASKS
 from mlops_ray.models.estimator import PlainTraining
+from mlops_ray.models.guidance import NO_GUIDANCE, Aspect, Guidance
 from mlops_ray.models.params import Choice, Number, Parameter, ParameterTable
 from mlops_ray.models.rowwise import sigmoid_probabilities, softmax_probabilities
 from mlops_ray.models.sklearn_family import (
@@ -86,6 +87,7 @@ class HistGradientBoostingFamily:
     platform: str = SKLEARN_PLATFORM
     accepts_missing: bool = True
     rounds: str | None = "max_iter"
+    takes: frozenset[Aspect] = frozenset({"weight"})
 
     def check_params(self, params: Mapping[str, object], task: Task | None = None) -> list[str]:
         """Mistakes in parameters; see `estimator.Family.check_params`."""
@@ -105,11 +107,12 @@ class HistGradientBoostingFamily:
         n_classes: int,
         seed: int,
         threads: int,
+        weights: NDArray[np.float64] | None = None,
     ) -> FittedHistGradientBoosting:
         """Fit a booster; see `estimator.Family.fit`."""
         settings = self.resolve_params(params, task)
         estimator = _class_for(task)(random_state=seed_of(seed), **settings)
-        fit_sklearn(estimator, X, y, n_classes=n_classes, threads=threads)
+        fit_sklearn(estimator, X, y, n_classes=n_classes, threads=threads, weights=weights)
         # All that remembers the threads of the fit, and nothing reads it any more.
         estimator._bin_mapper.n_threads = 1  # noqa: SLF001
         return FittedHistGradientBoosting(estimator, task)
@@ -122,9 +125,10 @@ class HistGradientBoostingFamily:
         task: Task,
         n_classes: int,
         threads: int,
+        guidance: Guidance = NO_GUIDANCE,
     ) -> PlainTraining:
         """Take rows for many fits; see `estimator.Family.prepare`."""
-        return PlainTraining(self, X, y, task, n_classes, threads)
+        return PlainTraining(self, X, y, task, n_classes, threads, guidance.weights)
 
     def from_files(
         self, files: Mapping[str, bytes], *, task: Task, n_classes: int

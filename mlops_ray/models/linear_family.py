@@ -14,6 +14,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from mlops_ray.config.model import TASKS
 from mlops_ray.errors import ModelError
 from mlops_ray.models.estimator import PlainTraining
+from mlops_ray.models.guidance import NO_GUIDANCE, Aspect, Guidance
 from mlops_ray.models.params import Choice, Number, Parameter, ParameterTable
 from mlops_ray.models.rowwise import linear_margins, sigmoid_probabilities, softmax_probabilities
 from mlops_ray.models.sklearn_family import (
@@ -87,6 +88,7 @@ class LinearFamily:
     platform: str = SKLEARN_PLATFORM
     accepts_missing: bool = False
     rounds: str | None = None
+    takes: frozenset[Aspect] = frozenset({"weight"})
 
     def check_params(self, params: Mapping[str, object], task: Task | None = None) -> list[str]:
         """Mistakes in parameters; see `estimator.Family.check_params`."""
@@ -106,6 +108,7 @@ class LinearFamily:
         n_classes: int,
         seed: int,  # noqa: ARG002 - neither solver draws
         threads: int,
+        weights: NDArray[np.float64] | None = None,
     ) -> FittedLinear:
         """Fit a linear model; see `estimator.Family.fit`."""
         if np.isnan(X).any():
@@ -117,7 +120,14 @@ class LinearFamily:
         settings = self.resolve_params(params, task)
         estimator: Any = _class_for(task)(solver=_solver_for(task), **settings)
         # In float32 the solver would stop where rounding stops it.
-        fit_sklearn(estimator, X.astype(np.float64), y, n_classes=n_classes, threads=threads)
+        fit_sklearn(
+            estimator,
+            X.astype(np.float64),
+            y,
+            n_classes=n_classes,
+            threads=threads,
+            weights=weights,
+        )
         return FittedLinear(estimator, task)
 
     def prepare(
@@ -128,9 +138,10 @@ class LinearFamily:
         task: Task,
         n_classes: int,
         threads: int,
+        guidance: Guidance = NO_GUIDANCE,
     ) -> PlainTraining:
         """Take rows for many fits; see `estimator.Family.prepare`."""
-        return PlainTraining(self, X, y, task, n_classes, threads)
+        return PlainTraining(self, X, y, task, n_classes, threads, guidance.weights)
 
     def from_files(self, files: Mapping[str, bytes], *, task: Task, n_classes: int) -> FittedLinear:
         """Load a linear model; see `estimator.Family.from_files`."""

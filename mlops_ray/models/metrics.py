@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 __all__ = ["metrics_for", "score", "score_all"]
 
 
+_OF_LABELS: Final = ("accuracy", "f1_macro")
+
+
 def metrics_for(task: Task) -> list[str]:
     """Names of the metrics that make sense for a task, sorted.
 
@@ -65,9 +68,26 @@ def score(name: str, y: NDArray[Any], predictions: NDArray[np.float64]) -> float
     return float(_SCORERS[name](y, predictions))
 
 
-def score_all(task: Task, y: NDArray[Any], predictions: NDArray[np.float64]) -> dict[str, float]:
-    """All metrics of a task, by name."""
-    return {name: score(name, y, predictions) for name in metrics_for(task)}
+def score_all(
+    task: Task,
+    y: NDArray[Any],
+    predictions: NDArray[np.float64],
+    threshold: float | None = None,
+) -> dict[str, float]:
+    """All metrics of a task, by name.
+
+    Args:
+        task: What is predicted.
+        y: Class indices or values.
+        predictions: Probabilities or values.
+        threshold: From which probability on the second of two classes is told; metrics of labels
+            look at what is told.
+    """
+    scores = {name: score(name, y, predictions) for name in metrics_for(task)}
+    if threshold is not None:
+        told = np.eye(2)[(predictions[:, 1] >= threshold).astype(np.intp)]
+        scores |= {name: score(name, y, told) for name in _OF_LABELS}
+    return scores
 
 
 def _roc_auc(y: NDArray[Any], probabilities: NDArray[np.float64]) -> float:

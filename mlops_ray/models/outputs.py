@@ -14,7 +14,24 @@ if TYPE_CHECKING:
 
     from mlops_ray.models.signature import ClassLabel, Signature
 
-__all__ = ["Outputs"]
+__all__ = ["Outputs", "chosen_classes"]
+
+
+def chosen_classes(probabilities: NDArray[np.float64], threshold: float | None) -> NDArray[np.intp]:
+    """Index of the class that is told for each row.
+
+    Args:
+        probabilities: Shape ``(n_rows, n_classes)``.
+        threshold: From which probability on the second of two classes is told; None for the most
+            probable class, of equals the first.
+
+    Example:
+        >>> chosen_classes(np.array([[0.7, 0.3], [0.8, 0.2]]), 0.3).tolist()
+        [1, 0]
+    """
+    if threshold is None:
+        return np.asarray(probabilities.argmax(axis=1), dtype=np.intp)
+    return np.asarray(probabilities[:, 1] >= threshold, dtype=np.intp)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +39,8 @@ class Outputs:
     """Answers to some rows, in their order.
 
     Attributes:
-        label: The most probable class of each row; of equals the first. None for a regression.
+        label: The most probable class of each row; of equals the first. With a threshold the second
+            class where its probability is at least that. None for a regression.
         probability: Shape ``(n_rows, n_classes)``, in class order. None for a regression.
         value: Shape ``(n_rows,)``. None for a classification.
     """
@@ -50,7 +68,8 @@ class Outputs:
             raise ModelError(f"the estimator's answer to row {row} is not finite")
         if not width:
             return cls(None, None, answers)
-        labels = [signature.classes[i] for i in answers.argmax(axis=1).tolist()]
+        chosen = chosen_classes(answers, signature.threshold).tolist()
+        labels = [signature.classes[at] for at in chosen]
         return cls(labels, answers, None)
 
     @property

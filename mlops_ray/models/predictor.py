@@ -13,6 +13,7 @@ import numpy as np
 from mlops_ray.errors import ModelError
 from mlops_ray.features import CompiledTransform, FeatureState
 from mlops_ray.manifest.canonical import from_canonical
+from mlops_ray.models.assembled import load_assembled
 from mlops_ray.models.bundle import FEATURES_FILE, GOLDEN_FILE, SIGNATURE_FILE
 from mlops_ray.models.families import family_named
 from mlops_ray.models.golden import replay
@@ -56,8 +57,11 @@ class Predictor:
         family = family_named(self.signature.family)
         state = FeatureState.from_json(from_canonical(bundle.file(FEATURES_FILE)))
         self._transform = CompiledTransform(state, accepts_missing=family.accepts_missing)
-        self._fitted = family.from_files(
-            bundle.model_files, task=self.signature.task, n_classes=self.signature.n_classes
+        self._fitted = load_assembled(
+            bundle.model_files,
+            family,
+            task=self.signature.task,
+            n_classes=self.signature.n_classes,
         )
 
     def predict_table(self, table: pa.Table) -> Outputs:
@@ -107,7 +111,8 @@ class Predictor:
             ModelError: This machine computes other answers than were recorded.
             ManifestError: The bundle has no golden examples, or they cannot be read.
         """
-        return replay(self, self.bundle.file(GOLDEN_FILE), self._golden_tolerance)
+        document, threshold = self.bundle.file(GOLDEN_FILE), self.signature.threshold
+        return replay(self, document, self._golden_tolerance, threshold)
 
     def _predict(self, X: NDArray[np.float32]) -> Outputs:
         if not len(X):  # Not every estimator takes no rows for an answer.

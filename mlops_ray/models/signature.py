@@ -57,6 +57,9 @@ class Signature:
         classes: Labels in the order of the probability columns; empty for a regression.
         family: Name of the estimator family.
         platform: Format of the estimator's files.
+        threshold: From which probability on the second of two classes is told; None where the more
+            probable one is.
+        calibration: How the probabilities were calibrated; None where they are the estimator's own.
     """
 
     task: Task
@@ -64,6 +67,8 @@ class Signature:
     classes: tuple[ClassLabel, ...]
     family: str
     platform: str
+    threshold: float | None = None
+    calibration: str | None = None
 
     @classmethod
     def of(
@@ -113,6 +118,7 @@ class Signature:
         outputs: list[dict[str, Any]] = [{"name": name} for name in self.output_names]
         if self.classes:
             outputs = [{**output, "classes": list(self.classes)} for output in outputs]
+        decided = {"threshold": self.threshold, "calibration": self.calibration}
         return canonical_bytes(
             {
                 "schema": SIGNATURE_SCHEMA,
@@ -121,6 +127,7 @@ class Signature:
                 "outputs": outputs,
                 "family": self.family,
                 "platform": self.platform,
+                **{name: value for name, value in decided.items() if value is not None},
             }
         )
 
@@ -158,4 +165,15 @@ class Signature:
         classes = tuple(document["outputs"][0].get("classes", ()))
         if (task == "regression") != (not classes):
             raise ValueError(f"task {task!r} with {len(classes)} classes")
-        return cls(task, inputs, classes, document["family"], document["platform"])
+        threshold = document.get("threshold")
+        if threshold is not None and len(classes) != 2:
+            raise ValueError(f"a threshold with {len(classes)} classes")
+        return cls(
+            task,
+            inputs,
+            classes,
+            document["family"],
+            document["platform"],
+            None if threshold is None else float(threshold),
+            document.get("calibration"),
+        )

@@ -41,6 +41,7 @@ class SklearnEntry:
         defaults: Instead of scikit-learn's, where that one has two meanings in JSON.
         accepts_missing: Whether NaN in a feature is a value like others.
         refused_values: ``name=value`` -> why it may not be given.
+        takes_weights: Whether a fit takes a weight for each row.
     """
 
     name: str
@@ -52,6 +53,7 @@ class SklearnEntry:
     defaults: Mapping[str, object] = field(default_factory=dict)
     accepts_missing: bool = False
     refused_values: Mapping[str, str] = field(default_factory=dict)
+    takes_weights: bool = True
 
     def load(self) -> type[Any]:
         """The class."""
@@ -109,11 +111,17 @@ CATALOGUE: Final[Mapping[str, SklearnEntry]] = MappingProxyType(
             *_trees("DecisionTree", "sklearn.tree", (*_TREE, "splitter")),
             *_trees("ExtraTrees", "sklearn.ensemble", _FOREST),
             *_trees("RandomForest", "sklearn.ensemble", _FOREST),
-            SklearnEntry(
-                "KNeighborsClassifier", "sklearn.neighbors", _CLASSES, "own", _NEIGHBORS, _BY_TREE
-            ),
-            SklearnEntry(
-                "KNeighborsRegressor", "sklearn.neighbors", _VALUES, "own", _NEIGHBORS, _BY_TREE
+            *(
+                SklearnEntry(
+                    f"KNeighbors{kind}",
+                    "sklearn.neighbors",
+                    tasks,
+                    "own",
+                    _NEIGHBORS,
+                    _BY_TREE,
+                    takes_weights=False,
+                )
+                for kind, tasks in (("Classifier", _CLASSES), ("Regressor", _VALUES))
             ),
             SklearnEntry(
                 "GaussianNB", "sklearn.naive_bayes", _CLASSES, "joint", ("var_smoothing",)

@@ -13,6 +13,7 @@ import numpy as np
 
 from mlops_ray.errors import ModelError
 from mlops_ray.models.estimator import PlainTraining
+from mlops_ray.models.guidance import NO_GUIDANCE, Aspect, Guidance
 from mlops_ray.models.rowwise import linear_margins, softmax_probabilities
 from mlops_ray.models.sklearn_catalogue import entry_named
 from mlops_ray.models.sklearn_family import (
@@ -78,6 +79,7 @@ class SklearnFamily:
         self.tasks = entry.tasks
         self.accepts_missing = entry.accepts_missing
         self.rounds = "n_estimators" if "n_estimators" in entry.params else None
+        self.takes: frozenset[Aspect] = frozenset({"weight"} if entry.takes_weights else ())
         self._entry = entry
         self._params = SklearnParams(entry)
 
@@ -107,6 +109,7 @@ class SklearnFamily:
         n_classes: int,
         seed: int,
         threads: int,
+        weights: NDArray[np.float64] | None = None,
     ) -> FittedSklearn:
         """Fit an estimator; see `estimator.Family.fit`."""
         check_task(self, task)
@@ -120,7 +123,9 @@ class SklearnFamily:
         made = self._entry.load()(**settings)
         if "random_state" in made.get_params():
             made.set_params(random_state=seed_of(seed))
-        fit_sklearn(made, _rows(self._entry, X), y, n_classes=n_classes, threads=threads)
+        fit_sklearn(
+            made, _rows(self._entry, X), y, n_classes=n_classes, threads=threads, weights=weights
+        )
         return FittedSklearn(made, self._entry)
 
     def prepare(
@@ -131,9 +136,10 @@ class SklearnFamily:
         task: Task,
         n_classes: int,
         threads: int,
+        guidance: Guidance = NO_GUIDANCE,
     ) -> PlainTraining:
         """Take rows for many fits; see `estimator.Family.prepare`."""
-        return PlainTraining(self, _writable(X), y, task, n_classes, threads)
+        return PlainTraining(self, _writable(X), y, task, n_classes, threads, guidance.weights)
 
     def from_files(
         self, files: Mapping[str, bytes], *, task: Task, n_classes: int

@@ -43,6 +43,7 @@ def fit_sklearn(
     *,
     n_classes: int,
     threads: int,
+    weights: NDArray[np.float64] | None = None,
 ) -> None:
     """Check the rows and fit in place, with OpenMP and BLAS held to `threads`.
 
@@ -53,7 +54,10 @@ def fit_sklearn(
     if n_classes:
         check_class_indices(y, n_classes)
     with threadpool_limits(limits=threads):
-        estimator.fit(X, y)
+        if weights is None:  # Not every estimator takes any.
+            estimator.fit(X, y)
+        else:
+            estimator.fit(X, y, sample_weight=weights)
 
 
 def load_sklearn(files: Mapping[str, bytes], wanted: type) -> Any:  # noqa: ANN401 - no stubs

@@ -10,6 +10,7 @@ from mlops_ray.manifest import (
     ContractFacts,
     DataFacts,
     GateFacts,
+    MemberFacts,
     MetricFacts,
     ModelFacts,
     QuarantinedFile,
@@ -17,6 +18,7 @@ from mlops_ray.manifest import (
     Result,
     SearchFacts,
     SplitFacts,
+    ThresholdFacts,
     from_canonical,
 )
 from mlops_ray.search.trial import best_trial, read_trial_table
@@ -56,13 +58,25 @@ def assemble(spec: Spec, stages: Sequence[StageOutputs], store: ObjectStore) -> 
             for name, membership in done["split"].items()
         },
         search=_search_facts(done["search"]["trials"], trials, spec),
-        model=ModelFacts(
-            bundle=done["refit"]["bundle"], family=spec.model.family_name, classes=labels or None
-        ),
+        model=_model(spec, done["refit"], store, labels),
         metrics=_listed(store, done["evaluate"]["metrics"], "metrics", MetricFacts),
         gates=_listed(store, done["gate"]["verdicts"], "gates", GateFacts),
         baseline=done["profile"]["train"],
         stages=list(stages),
+    )
+
+
+def _model(spec: Spec, refit: dict[str, str], store: ObjectStore, labels: list[Any]) -> ModelFacts:
+    decided = _json(store, refit["decisions"]) if "decisions" in refit else {}
+    members = [MemberFacts.model_validate(member) for member in decided.get("members", [])]
+    threshold = decided.get("threshold")
+    return ModelFacts(
+        bundle=refit["bundle"],
+        family=spec.model.family_name,
+        classes=labels or None,
+        members=members,
+        calibration=decided.get("calibration"),
+        threshold=None if threshold is None else ThresholdFacts.model_validate(threshold),
     )
 
 

@@ -153,12 +153,16 @@ def _profile_params(spec: Spec) -> dict[str, Any]:
     data: dict[str, Any] = {"task": spec.data.task, "target": spec.data.target}
     if spec.data.as_of is not None:
         data |= {"as_of": spec.data.as_of, "time": spec.data.time}
+    if spec.data.weight is not None:
+        data["weight"] = spec.data.weight
     return {"data": data, "features": columns}
 
 
 def _matrix_params(spec: Spec) -> dict[str, Any]:
     params, data = _split_params(spec), spec.data
-    more = {"order_by": data.order_by, "target": data.target, "task": data.task}
+    more: dict[str, Any] = {"order_by": data.order_by, "target": data.target, "task": data.task}
+    if data.weight is not None:
+        more["weight"] = data.weight
     folds = {"folds": spec.seeds["folds"]} if "folds" in spec.seeds else {}
     return {**params, **folds, "data": {**params["data"], **_contract(spec), **more}}
 

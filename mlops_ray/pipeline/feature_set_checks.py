@@ -45,7 +45,8 @@ def check_inputs(feature_set: FeatureSet, schema: Schema, exclude: Set[str], whe
             )
             raise ColumnError(what, schema[column], dtype, hint, where)
         if column in exclude:
-            what = f"column {column!r} is the target, a key, an order or the time, not a feature"
+            roles = "the target, a key, an order, the time or a weight"
+            what = f"column {column!r} is {roles}, not a feature"
             hint = "the feature set has it as an input: use another set, or another role"
             raise ConfigError(what, hint=hint, where=where)
 

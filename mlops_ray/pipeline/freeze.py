@@ -124,6 +124,7 @@ def _data(resolved: Resolved, files: Sequence[InputFile]) -> SpecData:
         key=data.key,
         order_by=data.order_by,
         time=data.time,
+        weight=data.weight,
         casts=dict(declared_casts(resolved.loaded)),
         as_of=data.as_of,
         on_bad_file=data.on_bad_file,

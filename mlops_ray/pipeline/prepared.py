@@ -98,6 +98,7 @@ def build_matrices(
         parts=parts,
         folds=folds_of(context),
         check=context.check,
+        weight=data.weight,
     )
     unit_map = context.unit_map()
     work = context.guarded(partial(matrix_of_unit, plan))

@@ -15,6 +15,7 @@ from mlops_ray.data.schema import schema_of
 from mlops_ray.data.source import InputFile, find_files
 from mlops_ray.data.type_names import is_nested
 from mlops_ray.data.unit import check_typed, read_schema
+from mlops_ray.data.weights import check_weight_type
 from mlops_ray.errors import (
     ColumnError,
     ConfigError,
@@ -34,6 +35,7 @@ from mlops_ray.pipeline.feature_set_checks import (
     check_inputs,
     check_set_functions,
 )
+from mlops_ray.pipeline.model_checks import check_feature_names, untaken_guidance
 from mlops_ray.pipeline.searcher_checks import check_searcher
 from mlops_ray.pipeline.snapshot import snapshot_of, source_text
 
@@ -135,6 +137,8 @@ def resolve(
     try:
         _check_present(loaded, special, schema)
         check_target_type(schema, loaded.config.data)
+        if loaded.config.data.weight is not None:
+            check_weight_type(schema, loaded.config.data.weight, _place(loaded, "data.weight"))
         features = _features(loaded, schema, set(special.values()), feature_set)
     except (ColumnError, ConfigError):
         check_schema(loaded, schema)  # What was declared of the columns says it better.
@@ -150,6 +154,7 @@ def resolve(
     text = source_text(loaded.config.data.source, data)
     has_files = not any(isinstance(file, InputFile) for file in files)
     check_examples(loaded, features)
+    check_feature_names(loaded, features)
     if feature_set is not None:
         check_folds(feature_set, loaded.config.data.key, kept, _place(loaded, "data.key"))
     return Resolved(loaded, files, text, has_files, kept, features, feature_set)
@@ -248,6 +253,7 @@ def parameter_problems(loaded: LoadedConfig) -> Iterator[ConfigProblem]:
         yield unfit
         return
     family = family_named(config.model.family_name)
+    yield from untaken_guidance(loaded, family)
     for name, value in config.model.params.items():
         for problem in family.check_params({name: value}, config.data.task):
             yield ConfigProblem(problem, where=loaded.document.where(("model", "params", name)))
@@ -298,6 +304,7 @@ def _special_columns(loaded: LoadedConfig) -> dict[str, str]:
         **{f"data.key.{i}": name for i, name in enumerate(data.key)},
         **{f"data.order_by.{i}": name for i, name in enumerate(data.order_by)},
         **({"data.time": data.time} if data.time else {}),
+        **({"data.weight": data.weight} if data.weight else {}),
         **({"split.group": group} if (group := loaded.config.split.group) else {}),
     }
 

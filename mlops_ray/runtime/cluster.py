@@ -227,8 +227,17 @@ def _check_same_cluster(address: str | None) -> None:
 
 def cpus_of_nodes() -> list[float]:
     """CPUs of each node that is alive; Ray has to be connected."""
+    return _of_nodes("CPU")
+
+
+def gpus_of_nodes() -> list[float]:
+    """GPUs of each node that is alive, in the order of `cpus_of_nodes`."""
+    return _of_nodes("GPU")
+
+
+def _of_nodes(resource: str) -> list[float]:
     nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
-    return [float(node["Resources"].get("CPU", 0)) for node in nodes if node["Alive"]]
+    return [float(node["Resources"].get(resource, 0)) for node in nodes if node["Alive"]]
 
 
 def free_cpus() -> float:

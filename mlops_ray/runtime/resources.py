@@ -14,7 +14,14 @@ from mlops_ray.errors import ResourceError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["check_threads", "memory_limit_bytes", "object_store_bytes", "shares_of_cpus"]
+__all__ = [
+    "check_gpus",
+    "check_threads",
+    "memory_limit_bytes",
+    "object_store_bytes",
+    "shares_of_cpus",
+    "workers_with_gpus",
+]
 
 _CGROUP_LIMITS: Final = (
     Path("/sys/fs/cgroup/memory.max"),
@@ -40,6 +47,22 @@ def check_threads(threads: int, cpus: int) -> None:
         )
 
 
+def check_gpus(gpus: float) -> None:
+    """Refuse a fit on a GPU where no node of the cluster has one.
+
+    Raises:
+        ResourceError: There is none.
+    """
+    if gpus < 1:
+        raise ResourceError(
+            "no GPU is visible to Ray, and the fits want one",
+            "model.device = cuda",
+            "a node with a GPU",
+            "set model.device to cpu, join a cluster with --address, or look at what nvidia-smi "
+            "and CUDA_VISIBLE_DEVICES say",
+        )
+
+
 def shares_of_cpus(threads: int, node_cpus: Sequence[float], free: float) -> tuple[int, float]:
     """How many workers of `threads` threads the nodes hold, and the CPUs to ask for each.
 
@@ -61,6 +84,20 @@ def shares_of_cpus(threads: int, node_cpus: Sequence[float], free: float) -> tup
         # Ray takes only whole numbers above 1, and counts in ten-thousandths below.
         return 1, float(math.floor(free)) if free >= 1 else math.floor(free * 1000) / 1000
     return sum(int(cpus // threads) for cpus in node_cpus), float(threads)
+
+
+def workers_with_gpus(threads: int, nodes: Sequence[tuple[float, float]]) -> int:
+    """How many workers of `threads` threads and a GPU each the nodes hold, at least one.
+
+    Args:
+        threads: Threads of a worker.
+        nodes: CPUs and GPUs of each node.
+
+    Example:
+        >>> workers_with_gpus(2, [(8.0, 1.0), (2.0, 4.0), (16.0, 0.0)])
+        2
+    """
+    return max(1, sum(min(int(cpus // threads), int(gpus)) for cpus, gpus in nodes))
 
 
 def memory_limit_bytes() -> int:

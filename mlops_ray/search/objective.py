@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from mlops_ray.models.families import family_named
+from mlops_ray.models.guidance import NO_GUIDANCE, Guidance, guided
 from mlops_ray.models.metrics import score_all
 from mlops_ray.search.trial import TrialRecord, failure_message
 
@@ -50,6 +51,7 @@ class SearchTask:
         metric: Objective.
         threads: Threads of one fit.
         patience: When a trial ends that gets no better; None where each makes all its rounds.
+        guidance: What the fits are told beside parameters.
     """
 
     X_train: NDArray[np.float32]
@@ -63,6 +65,7 @@ class SearchTask:
     metric: MetricName
     threads: int
     patience: Patience | None = None
+    guidance: Guidance = NO_GUIDANCE
 
 
 class TrialRunner:
@@ -121,9 +124,11 @@ class TrialRunner:
     @cached_property
     def _training(self) -> Training:
         task = self._task
-        return family_named(task.family).prepare(
+        return guided(
+            family_named(task.family),
             task.X_train,
             task.y_train,
+            task.guidance,
             task=task.task,
             n_classes=task.n_classes,
             threads=task.threads,

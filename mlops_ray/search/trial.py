@@ -23,6 +23,7 @@ __all__ = [
     "TrialRecord",
     "TrialStatus",
     "best_trial",
+    "best_trials",
     "failure_message",
     "read_trial_table",
     "reason_of",
@@ -142,6 +143,17 @@ def best_trial(records: Sequence[TrialRecord], mode: Literal["max", "min"]) -> T
     Raises:
         SearchError: No trial gave a finite objective; the commonest reasons are named.
     """
+    return best_trials(records, mode, 1)[0]
+
+
+def best_trials(
+    records: Sequence[TrialRecord], mode: Literal["max", "min"], n: int
+) -> list[TrialRecord]:
+    """The `n` best trials, the best first; fewer where fewer gave a finite objective.
+
+    Raises:
+        SearchError: None did; the commonest reasons are named.
+    """
     sign = -1.0 if mode == "max" else 1.0
     ranked = sorted(
         (sign * record.value, record.index, record)
@@ -154,7 +166,7 @@ def best_trial(records: Sequence[TrialRecord], mode: Literal["max", "min"]) -> T
             _commonest_reasons(records),
             hint="widen or correct 'search.space' and 'model.params'",
         )
-    return ranked[0][2]
+    return [record for _, _, record in ranked[:n]]
 
 
 def _commonest_reasons(records: Sequence[TrialRecord]) -> str:

@@ -19,9 +19,14 @@ from ray import tune
 
 from mlops_ray.config.model import TIMEOUT_S
 from mlops_ray.errors import ClusterError
-from mlops_ray.runtime.cluster import cpus_of_nodes, free_cpus
+from mlops_ray.runtime.cluster import cpus_of_nodes, free_cpus, gpus_of_nodes
 from mlops_ray.runtime.ray_settings import scoped_environment
-from mlops_ray.runtime.resources import check_threads, shares_of_cpus
+from mlops_ray.runtime.resources import (
+    check_gpus,
+    check_threads,
+    shares_of_cpus,
+    workers_with_gpus,
+)
 from mlops_ray.runtime.session_folder import session_folder
 from mlops_ray.search.callback import SlotCallback, StopWhenDone
 from mlops_ray.search.cpu_use import CpuUse
@@ -76,20 +81,20 @@ def run_search(
 
     Raises:
         ClusterError: Ray is not running; nothing is started unasked. Or no worker stays alive.
-        ResourceError: A fit needs more threads than any node has CPUs.
+        ResourceError: A fit needs more threads than any node has CPUs, or a GPU and there is none.
     """
     if not ray.is_initialized():
         raise ClusterError("a search needs Ray", hint="connect with runtime.cluster first")
-    n_slots, cpus = _shares(task.threads)
+    n_slots, request = _shares(task)
     dispatch = Dispatch(agenda, on_step, on_trial, known)
     if dispatch.is_done:
         return agenda.records
     n_slots, use = min(n_slots, agenda.n_trials), use or CpuUse()
-    use.cpus = n_slots * cpus
+    use.cpus = n_slots * request["cpu"]
     callback = SlotCallback(dispatch, timeout_s, use)
     with session_folder(Path(tempfile.gettempdir())) as folder, _quiet_tune():
         tune.Tuner(
-            tune.with_resources(tune.with_parameters(SearchSlot, task=task), {"cpu": cpus}),
+            tune.with_resources(tune.with_parameters(SearchSlot, task=task), request),
             param_space={"slot": tune.grid_search(list(range(n_slots)))},
             run_config=tune.RunConfig(
                 name="search",
@@ -106,10 +111,17 @@ def run_search(
     return agenda.records
 
 
-def _shares(threads: int) -> tuple[int, float]:
+def _shares(task: SearchTask) -> tuple[int, dict[str, float]]:
+    """How many slots there are, and what each asks Ray for."""
     cpus = cpus_of_nodes()
-    check_threads(threads, int(max(cpus, default=0)))
-    return shares_of_cpus(threads, cpus, free_cpus())
+    check_threads(task.threads, int(max(cpus, default=0)))
+    n_slots, share = shares_of_cpus(task.threads, cpus, free_cpus())
+    if task.guidance.device == "cpu":
+        return n_slots, {"cpu": share}
+    gpus = gpus_of_nodes()
+    check_gpus(sum(gpus))
+    pairs = list(zip(cpus, gpus, strict=True))
+    return min(n_slots, workers_with_gpus(task.threads, pairs)), {"cpu": share, "gpu": 1.0}
 
 
 @contextmanager

@@ -69,7 +69,11 @@ def encode_infer(
 
 
 def model_metadata(signature: Signature, identity: Identity) -> dict[str, Any]:
-    """The model's metadata; ``parameters.classes`` gives the order of the probabilities."""
+    """The model's metadata.
+
+    ``parameters.classes`` gives the order of the probabilities, ``parameters.threshold`` from which
+    of them on the second class is told.
+    """
     inputs = [
         {"name": field.name, "datatype": DATATYPES[field.dtype], "shape": [-1]}
         for field in signature.inputs
@@ -80,6 +84,8 @@ def model_metadata(signature: Signature, identity: Identity) -> dict[str, Any]:
         outputs.append({"name": name, "datatype": _datatype(name, signature), "shape": shape})
         if name == "probability":
             outputs[-1]["parameters"] = {"classes": list(signature.classes)}
+        elif name == "label" and signature.threshold is not None:
+            outputs[-1]["parameters"] = {"threshold": signature.threshold}
     return {
         "name": identity.model,
         "versions": [str(identity.version)],

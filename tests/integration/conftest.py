@@ -325,7 +325,8 @@ def _fits_here() -> Any:
                     on_trial(ended)
         return agenda.records
 
-    def work_here(fn: Callable[..., Any], *arguments: Any, threads: int) -> Any:
+    def work_here(fn: Callable[..., Any], *arguments: Any, threads: int, gpus: int = 0) -> Any:
+        assert not gpus
         here = [ray.get(a) if isinstance(a, ray.ObjectRef) else a for a in arguments]
         return _pinned(fn, threads, *here)
 

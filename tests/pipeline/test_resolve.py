@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -209,3 +210,102 @@ def test_a_list_is_carried_along_but_is_no_key_order_or_time(resolved, tmp_path,
     with pytest.raises(ColumnError, match="'tags' holds lists") as caught:
         resolved(given, data + new, without=globbed)
     assert (caught.value.where.key, caught.value.got) == (place, "list<integer>")
+
+
+GUIDED = "model: {family: xgboost, params: {n_estimators: 5}"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "monotone: {area: increasing}",
+        "monotone: {city=Bern: decreasing}",
+        "interactions: [[area], [city]]",
+        "device: cuda",
+    ],
+)
+def test_features_that_fits_are_told_of_are_known_by_output_or_column(resolved, more):
+    assert resolved(GUIDED, f"{GUIDED}, {more}").loaded.config.model.family == "xgboost"
+
+
+@pytest.mark.parametrize(
+    ("more", "key", "says"),
+    [
+        ("monotone: {aera: increasing}", "model.monotone.aera", "did you mean 'area'?"),
+        ("monotone: {cityBern: increasing}", "model.monotone.cityBern", "no feature has the name"),
+        ("interactions: [[area], [price]]", "model.interactions.1.0", "no feature has the name"),
+        ("interactions: [[]]", "model.interactions.0", "a group names no feature"),
+        ("categories: [area]", "model.categories.0", "the codes of 'area' are no categories"),
+        ("categories: [city]", "model.categories.0", "got last step one_hot"),
+        ("monotone: {city: increasing}, categories: [city]", None, "categories have no order"),
+        ("calibration: sigmoid", "model.calibration", "a regression has no probabilities"),
+        ("threshold: {false_positive: 1, false_negative: 2}", "model.threshold", "two classes"),
+        ("ensemble: {top: 4}", "model.ensemble.top", "an ensemble of 4 trials, of 1"),
+    ],
+)
+def test_what_fits_cannot_be_told_is_refused_with_its_place(resolved, more, key, says):
+    with pytest.raises(InvalidConfigError, match=re.escape(says)) as caught:
+        resolved(GUIDED, f"{GUIDED}, {more}")
+
+    assert key in {None, caught.value.problems[0].where.key}
+
+
+@pytest.mark.parametrize(
+    ("model", "aspect"),
+    [
+        ("linear", "monotone"),
+        ("linear", "interactions"),
+        ("hist_gradient_boosting", "categories"),
+        ("hist_gradient_boosting", "device"),
+        ("sklearn, estimator: KNeighborsRegressor", "weight"),
+    ],
+)
+def test_what_a_family_does_not_take_is_refused_by_its_name(resolved, model, aspect):
+    declared = {
+        "monotone": "monotone: {area: increasing}",
+        "interactions": "interactions: [[area]]",
+        "categories": "categories: [city]",
+        "device": "device: cuda",
+        "weight": "threads: 1",
+    }[aspect]
+    old = "  key: [id]\n"
+    weight = f"{old}  weight: area\n" if aspect == "weight" else old
+    text = TEXT.replace(old, weight).replace(
+        f"{GUIDED}}}", f"model: {{family: {model}, {declared}}}"
+    )
+
+    with pytest.raises(InvalidConfigError, match=f"takes no {aspect}"):
+        resolved(TEXT, text)
+
+
+@pytest.mark.parametrize(
+    ("weight", "key", "says"),
+    [
+        ("city", "data.weight", "weights are no numbers: got string"),
+        ("zz", "data.weight", "no column 'zz'"),
+        ("price", "data.weight", "'price' is 'data.target' as well"),
+        ("id", "data.weight", "'id' is 'data.key' as well"),
+        ("area", "features.0.columns", "the time or a weight, not a feature"),
+    ],
+)
+def test_a_column_that_cannot_weigh_rows_is_refused(resolved, weight, key, says):
+    old = "  key: [id]\n"
+
+    with pytest.raises((ColumnError, ConfigError)) as caught:
+        resolved(old, f"{old}  weight: {weight}\n")
+
+    assert says in str(caught.value), str(caught.value)
+    problems = getattr(caught.value, "problems", [caught.value])
+    assert problems[0].where.key == key
+
+
+def test_a_weight_is_read_and_no_glob_takes_it_for_a_feature(resolved):
+    text = TEXT.replace("  - {columns: [area], steps: [standardize]}\n", "")
+    with pytest.raises(ColumnError, match="the steps do not fit column 'area'"):
+        resolved(TEXT, text)
+    old = "  key: [id]\n"
+
+    found = resolved(TEXT, text.replace(old, f"{old}  weight: area\n"))
+
+    assert [spec.name for spec in found.features] == ["city"]
+    assert "area" in found.schema

@@ -3,10 +3,12 @@ import pytest
 
 from mlops_ray.errors import ResourceError
 from mlops_ray.runtime.resources import (
+    check_gpus,
     check_threads,
     memory_limit_bytes,
     object_store_bytes,
     shares_of_cpus,
+    workers_with_gpus,
 )
 
 GIB = 2**30
@@ -63,3 +65,23 @@ def test_object_store_is_never_below_what_ray_accepts():
 )
 def test_workers_ask_for_what_there_is(threads, node_cpus, free, wanted):
     assert shares_of_cpus(threads, node_cpus, free) == wanted
+
+
+def test_a_gpu_is_wanted_where_there_is_none():
+    check_gpus(1)
+
+    with pytest.raises(ResourceError, match=r"no GPU is visible to Ray.*wanted a node with a GPU"):
+        check_gpus(0)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "wanted"),
+    [
+        ([(8.0, 2.0)], 2),
+        ([(2.0, 4.0)], 1),
+        ([(8.0, 0.0), (4.0, 1.0), (4.0, 1.0)], 2),
+        ([(1.0, 1.0)], 1),
+    ],
+)
+def test_each_worker_on_a_gpu_has_one_of_its_own(nodes, wanted):
+    assert workers_with_gpus(2, nodes) == wanted

@@ -13,6 +13,7 @@ import ray
 from ray.tune.execution.class_cache import ENV_VARS_TO_PROPAGATE
 
 from mlops_ray.errors import ClusterError, ResourceError, StoreError
+from mlops_ray.models.guidance import Guidance
 from mlops_ray.search import callback, tuner
 from mlops_ray.search.agenda import Agenda
 from mlops_ray.search.cpu_use import CpuUse
@@ -209,3 +210,27 @@ def test_without_ray_nothing_is_started(make_task, monkeypatch):
 
     with pytest.raises(ClusterError, match="a search needs Ray"):
         run_search(make_task(), make_agenda())
+
+
+@pytest.mark.parametrize(
+    ("resources", "device", "wanted"),
+    [
+        ([{"CPU": 4.0, "GPU": 2.0}], "cuda", (2, {"cpu": 1.0, "gpu": 1.0})),
+        ([{"CPU": 4.0}, {"CPU": 2.0, "GPU": 8.0}], "cuda", (2, {"cpu": 1.0, "gpu": 1.0})),
+        ([{"CPU": 4.0, "GPU": 2.0}], "cpu", (4, {"cpu": 1.0})),
+        ([{"CPU": 4.0}], "cuda", None),
+    ],
+)
+def test_a_slot_asks_for_a_gpu_where_fits_want_one(
+    monkeypatch, make_task, resources, device, wanted
+):
+    nodes = [{"Alive": True, "Resources": has} for has in resources]
+    monkeypatch.setattr(ray, "nodes", lambda: nodes)
+    monkeypatch.setattr(ray, "available_resources", lambda: {"CPU": 4.0})
+    task = make_task(guidance=Guidance(device=device))
+
+    if wanted is None:
+        with pytest.raises(ResourceError, match="no GPU is visible"):
+            tuner._shares(task)
+    else:
+        assert tuner._shares(task) == wanted

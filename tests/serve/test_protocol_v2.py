@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from mlops_ray.models.bundle import SIGNATURE_FILE, Bundle
 from mlops_ray.models.predictor import Predictor
+from mlops_ray.models.signature import Signature
 from mlops_ray.serve.app import EndpointApp
 
 INFER = "/v2/models/homes/infer"
+MODEL = "/v2/models/homes"
 
 
 def test_health_and_metadata_follow_the_protocol(client):
@@ -203,3 +208,24 @@ def test_binary_data_in_a_tensor_is_refused_with_the_way_out(client, v2_request)
 
     assert response.status_code == 415
     assert "binary_data=False" in response.json()["error"]
+
+
+def test_the_metadata_show_the_threshold_of_the_label(make_bundle, identity, client_of, record):
+    plain = make_bundle("linear", "binary")
+    signature = Signature.from_bytes(plain.file(SIGNATURE_FILE))
+    share = Predictor(plain).predict_records([record]).probability[0, 1]
+    labels = {}
+    for name, threshold in (("at", share), ("above", np.nextafter(share, 1.0)), ("none", None)):
+        chosen = replace(signature, threshold=None if threshold is None else float(threshold))
+        bundle = Bundle({**plain.files, SIGNATURE_FILE: chosen.to_bytes()})
+        client = client_of(EndpointApp(Predictor(bundle), identity))
+        outputs = {o["name"]: o for o in client.get(MODEL).json()["outputs"]}
+        assert outputs["label"].get("parameters", {}) == (
+            {} if threshold is None else {"threshold": threshold}
+        )
+        answer = client.post("/predict/homes", json=record).json()["outputs"]
+        labels[name] = answer["label"][0]
+        assert answer["probability"][0][1] == share
+
+    assert (labels["at"], labels["above"]) == ("yes", "no")
+    assert labels["none"] == ("yes" if share > 0.5 else "no")

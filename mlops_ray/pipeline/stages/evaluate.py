@@ -73,4 +73,5 @@ def _score(test: Matrix, bundle: Bundle, task: Task) -> tuple[dict[str, float], 
     outputs = predictor.predict_matrix(test.X)
     numbers = outputs.numbers[:, 0] if task == "regression" else outputs.numbers
     answered = prediction_profile(outputs, predictor.signature.classes)
-    return score_all(task, test.y, numbers), answered.to_json()
+    threshold = predictor.signature.threshold
+    return score_all(task, test.y, numbers, threshold), answered.to_json()

@@ -12,6 +12,7 @@ from mlops_ray.data.leakage import hints_to_bytes
 from mlops_ray.data.profile import Profile
 from mlops_ray.data.scan import Scan
 from mlops_ray.data.split import SPLITS
+from mlops_ray.data.weights import check_weights
 from mlops_ray.manifest import canonical_bytes
 from mlops_ray.pipeline.context import Finished
 
@@ -36,6 +37,8 @@ def execute(context: Context) -> Finished:
         check_as_of(found, data.time, data.as_of)
     columns = dict.fromkeys(column for feature in declared for column in feature.columns)
     check_contract(found, data, columns, data.pii)
+    if data.weight is not None:
+        check_weights(found, data.weight)
     outputs: dict[str, str] = {}
     profiles = {name: described(found, context.supervision, name) for name in SPLITS}
     for name, profile in profiles.items():

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any, Final
 
 import ray
 
@@ -10,53 +11,82 @@ from mlops_ray.data.profile import Profile
 from mlops_ray.features.compiled import CompiledTransform
 from mlops_ray.features.matrix import join
 from mlops_ray.manifest import canonical_bytes, from_canonical
+from mlops_ray.models.ensemble import members_of
 from mlops_ray.models.families import family_named
+from mlops_ray.models.feature_roles import guidance_of
 from mlops_ray.models.packing import pack_bundle, signature_of
+from mlops_ray.models.refitting import Candidate, Refit, RefitTask
 from mlops_ray.pipeline.context import Finished
 from mlops_ray.pipeline.golden_records import golden_records
 from mlops_ray.pipeline.prepared import labels_of, matrix_of, state_of
 from mlops_ray.pipeline.worker import on_worker
 from mlops_ray.search.declared_patience import rounds_of_winner
-from mlops_ray.search.trial import best_trial, read_trial_table
+from mlops_ray.search.trial import best_trials, read_trial_table
 
 if TYPE_CHECKING:
-    from mlops_ray.features.matrix import Matrix
     from mlops_ray.features.state import FeatureState
     from mlops_ray.models.bundle import Bundle
-    from mlops_ray.models.estimator import Fitted
+    from mlops_ray.models.refitting import Refitted
     from mlops_ray.models.signature import Signature
     from mlops_ray.pipeline.context import Context
 
-__all__ = ["execute"]
+__all__ = ["DECISIONS_SCHEMA", "execute"]
+
+DECISIONS_SCHEMA: Final = "mlops-ray/decisions/v1"
 
 
 def execute(context: Context) -> Finished:
     """Fit on a worker and pack transform, estimator, signature and golden examples."""
     spec = context.spec
     context.means.connect()
-    parts = [matrix_of(context, "train"), matrix_of(context, "valid")]
-    rows = parts[0] if spec.search.refit_on == "train" else join(parts)
-    best = best_trial(
-        context.value(context.output("search.trials"), read_trial_table), spec.objective.mode
-    )
-    state = state_of(context)
+    task, state = _task(context), state_of(context)
     family = family_named(spec.model.family_name)
     signature = signature_of(state, family, spec.data.task, labels_of(context))
-    bundle = on_worker(
+    bundle, decided = on_worker(
         context.guarded(_fit_and_pack),
-        ray.put(rows),
+        ray.put(task),
         state,
         signature,
         _examples(context, signature, state),
-        {**spec.model.params, **best.params, **rounds_of_winner(spec.model, best.rounds)},
-        int(best.seed),
-        spec.model.threads,
         threads=spec.model.threads,
+        gpus=int(spec.model.device == "cuda"),
     )
     for path, data in bundle.files.items():
         context.put(f"bundle {path}", data)
     outputs = {"bundle": context.put("bundle", canonical_bytes(bundle.tree()), value=bundle)}
-    return Finished(outputs, "ray_task", {"rows": rows.n_rows})
+    if decided:
+        content = {"schema": DECISIONS_SCHEMA, **decided}
+        outputs["decisions"] = context.put("decisions", canonical_bytes(content))
+    return Finished(outputs, "ray_task", {"rows": task.rows.n_rows})
+
+
+def _task(context: Context) -> RefitTask:
+    spec = context.spec
+    train, valid = matrix_of(context, "train"), matrix_of(context, "valid")
+    n = 1 if spec.model.ensemble is None else spec.model.ensemble.top
+    trials = context.value(context.output("search.trials"), read_trial_table)
+    return RefitTask(
+        train=train,
+        valid=valid,
+        rows=train if spec.search.refit_on == "train" else join([train, valid]),
+        candidates=tuple(
+            Candidate(
+                trial.index,
+                {
+                    **spec.model.params,
+                    **trial.params,
+                    **rounds_of_winner(spec.model, trial.rounds),
+                },
+                int(trial.seed),
+            )
+            for trial in best_trials(trials, spec.objective.mode, n)
+        ),
+        model=spec.model,
+        guidance=guidance_of(spec.model, state_of(context), train.weights),
+        task=spec.data.task,
+        n_classes=len(labels_of(context)),
+        objective=spec.objective,
+    )
 
 
 def _read_profile(data: bytes) -> Profile:
@@ -71,22 +101,33 @@ def _examples(context: Context, signature: Signature, state: FeatureState) -> li
 
 
 def _fit_and_pack(
-    rows: Matrix,
+    task: RefitTask,
     state: FeatureState,
     signature: Signature,
     examples: list[dict[str, Any]],
-    params: dict[str, Any],
-    seed: int,
-    threads: int,
-) -> Bundle:
-    family = family_named(signature.family)
-    fitted: Fitted = family.fit(
-        rows.X,
-        rows.y,
-        params,
-        task=signature.task,
-        n_classes=signature.n_classes,
-        seed=seed,
-        threads=threads,
+) -> tuple[Bundle, dict[str, Any]]:
+    refitted = Refit(task).run()
+    decision = refitted.decision
+    answered = replace(
+        signature,
+        threshold=None if decision is None else decision.threshold,
+        calibration=task.model.calibration,
     )
-    return pack_bundle(state, signature, fitted, examples)
+    bundle = pack_bundle(state, answered, refitted.fitted, examples)
+    return bundle, _decided(task, refitted, bundle)
+
+
+def _decided(task: RefitTask, refitted: Refitted, bundle: Bundle) -> dict[str, Any]:
+    """What was decided on the validation rows; empty where nothing was."""
+    decided: dict[str, Any] = {}
+    if refitted.members:
+        digests = [digest for digest, _ in members_of(bundle.files)]
+        decided["members"] = [
+            {"trial": index, "weight": weight, "digest": name}
+            for (index, weight), name in zip(refitted.members, digests, strict=True)
+        ]
+    if task.model.calibration is not None:
+        decided["calibration"] = task.model.calibration
+    if refitted.decision is not None:
+        decided["threshold"] = asdict(refitted.decision)
+    return decided

@@ -6,8 +6,9 @@ from collections import Counter
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from mlops_ray.models.feature_roles import guidance_of
 from mlops_ray.pipeline.context import Finished
-from mlops_ray.pipeline.prepared import labels_of, matrix_of
+from mlops_ray.pipeline.prepared import labels_of, matrix_of, state_of
 from mlops_ray.search.agenda import Agenda
 from mlops_ray.search.budget import Budget
 from mlops_ray.search.cpu_use import CpuUse
@@ -106,4 +107,5 @@ def _task(context: Context) -> SearchTask:
         metric=spec.objective.metric,
         threads=spec.model.threads,
         patience=declared_patience(spec.search, spec.model, spec.data.task, spec.objective.mode),
+        guidance=guidance_of(spec.model, state_of(context), train.weights),
     )

@@ -1,0 +1,169 @@
+"""From chosen trials to what answers: members, their weights, calibration and threshold.
+
+Whatever is decided here is decided on the validation rows, by estimators that were fitted on the
+training rows alone; those that answer in the end may be fitted on both. Ray-free.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from mlops_ray.models.assembled import Calibrated
+from mlops_ray.models.calibration_fit import fit_calibrator
+from mlops_ray.models.decision import cheapest_threshold
+from mlops_ray.models.ensemble import Ensemble, Member, mean_of
+from mlops_ray.models.ensemble_selection import greedy_weights
+from mlops_ray.models.families import family_named
+from mlops_ray.models.guidance import guided
+from mlops_ray.models.metrics import score
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from mlops_ray.config.estimator import ModelConfig
+    from mlops_ray.config.model import ObjectiveConfig, Task
+    from mlops_ray.features.matrix import Matrix
+    from mlops_ray.models.calibration import Calibrator
+    from mlops_ray.models.decision import Decision
+    from mlops_ray.models.estimator import Fitted, Training
+    from mlops_ray.models.guidance import Guidance
+
+__all__ = ["Candidate", "Refit", "RefitTask", "Refitted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A trial that may answer.
+
+    Attributes:
+        index: Its place in the search.
+        params: All its parameters.
+        seed: Seed of its fit.
+    """
+
+    index: int
+    params: Mapping[str, Any]
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class RefitTask:
+    """What is refitted, and to which rows.
+
+    Attributes:
+        train: Training rows.
+        valid: Validation rows.
+        rows: Rows of the final fits.
+        candidates: The best trials, the best first.
+        model: What was declared of it.
+        guidance: What fits are told; the weights are those of each matrix.
+        task: What is predicted.
+        n_classes: Classes there are; 0 for a regression.
+        objective: By which members are picked.
+    """
+
+    train: Matrix
+    valid: Matrix
+    rows: Matrix
+    candidates: tuple[Candidate, ...]
+    model: ModelConfig
+    guidance: Guidance
+    task: Task
+    n_classes: int
+    objective: ObjectiveConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Refitted:
+    """What answers, and what was decided for it.
+
+    Attributes:
+        fitted: What answers.
+        members: Index and weight of each trial of an ensemble; empty without one.
+        decision: The threshold; None where none was asked for.
+    """
+
+    fitted: Fitted
+    members: tuple[tuple[int, int], ...]
+    decision: Decision | None
+
+
+class Refit:
+    """One refit.
+
+    Args:
+        task: What is refitted.
+    """
+
+    def __init__(self, task: RefitTask) -> None:
+        self._task = task
+
+    def run(self) -> Refitted:
+        """Decide, then fit.
+
+        Raises:
+            ModelError: A fit fails, or the validation rows cannot be calibrated by.
+        """
+        weights = self._weights()
+        used = [(c, n) for c, n in zip(self._task.candidates, weights, strict=True) if n]
+        calibrator, decision = self._decide(weights)
+        training = self._training(self._task.rows)
+        fits = [Member(training.fit(c.params, seed=c.seed), n) for c, n in used]
+        is_ensemble = self._task.model.ensemble is not None
+        fitted: Fitted = Ensemble(fits) if is_ensemble else fits[0].fitted
+        if calibrator is not None:
+            fitted = Calibrated(fitted, calibrator)
+        members = tuple((c.index, n) for c, n in used) if is_ensemble else ()
+        return Refitted(fitted, members, decision)
+
+    def _weights(self) -> list[int]:
+        task, declared = self._task, self._task.model.ensemble
+        if declared is None or declared.method == "average":
+            return [1] * len(task.candidates)
+        sign = -1.0 if task.objective.mode == "max" else 1.0
+
+        def loss_of(answers: NDArray[np.float64]) -> float:
+            return sign * score(task.objective.metric, task.valid.y, answers)
+
+        return greedy_weights(self._seen_from_outside, loss_of, declared.picks)
+
+    def _decide(self, weights: list[int]) -> tuple[Calibrator | None, Decision | None]:
+        model, valid = self._task.model, self._task.valid
+        if model.calibration is None and model.threshold is None:
+            return None, None
+        used = [at for at, n in enumerate(weights) if n]
+        answers = self._seen_from_outside
+        told = mean_of([answers[at] for at in used], [weights[at] for at in used])
+        calibrator = None
+        if model.calibration is not None:
+            calibrator = fit_calibrator(model.calibration, told, valid.y, valid.weights)
+            told = calibrator.of(told)
+        if model.threshold is None:
+            return calibrator, None
+        return calibrator, cheapest_threshold(told[:, 1], valid.y, model.threshold)
+
+    @cached_property
+    def _seen_from_outside(self) -> list[NDArray[np.float64]]:
+        """Answers to the validation rows by fits that have not seen them."""
+        training = self._training(self._task.train)
+        return [
+            training.fit(candidate.params, seed=candidate.seed).predict(self._task.valid.X)
+            for candidate in self._task.candidates
+        ]
+
+    def _training(self, rows: Matrix) -> Training:
+        task = self._task
+        return guided(
+            family_named(task.model.family_name),
+            rows.X,
+            rows.y,
+            replace(task.guidance, weights=rows.weights),
+            task=task.task,
+            n_classes=task.n_classes,
+            threads=task.model.threads,
+        )
