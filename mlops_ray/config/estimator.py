@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import operator
+from difflib import get_close_matches
 from functools import partial
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from mlops_ray.config.declared import Column, Declared
+from mlops_ray.config.declared import IN_A_MODULE, Column, Declared
 
 __all__ = [
+    "FAMILY_NAMES",
     "Calibration",
     "Device",
     "Direction",
@@ -19,7 +21,7 @@ __all__ = [
     "ThresholdConfig",
 ]
 
-Family = Literal["xgboost", "hist_gradient_boosting", "linear", "sklearn"]
+FAMILY_NAMES: Final = ("xgboost", "hist_gradient_boosting", "linear", "sklearn")
 Direction = Literal["increasing", "decreasing"]
 Device = Literal["cpu", "cuda"]
 Calibration = Literal["sigmoid", "isotonic"]
@@ -76,6 +78,7 @@ class ModelConfig(Declared):
     outputs that are made of it.
 
     Attributes:
+        family: One of `FAMILY_NAMES`, or ``module:Class`` of the project.
         estimator: Class of scikit-learn, for the family ``sklearn``.
         monotone: Feature -> how answers may move as it grows.
         interactions: Groups of features; those of different groups do not meet on a tree's path.
@@ -86,7 +89,7 @@ class ModelConfig(Declared):
         ensemble: Which trials answer together; the best alone where it is absent.
     """
 
-    family: Family
+    family: str
     estimator: str | None = Field(default=None, exclude_if=_NONE)
     params: dict[str, Any] = Field(default_factory=dict)
     threads: int = Field(default=1, ge=1, le=256)
@@ -97,6 +100,18 @@ class ModelConfig(Declared):
     calibration: Calibration | None = Field(default=None, exclude_if=_NONE)
     threshold: ThresholdConfig | None = Field(default=None, exclude_if=_NONE)
     ensemble: EnsembleConfig | None = Field(default=None, exclude_if=_NONE)
+
+    @field_validator("family")
+    @classmethod
+    def _is_known(cls, family: str) -> str:
+        is_own = IN_A_MODULE.fullmatch(family) and not family.startswith("sklearn:")
+        if family not in FAMILY_NAMES and not is_own:
+            near = get_close_matches(family, FAMILY_NAMES, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            known = ", ".join(FAMILY_NAMES)
+            msg = f"unknown family {family!r}; known: {known}, or module:Class of the project{hint}"
+            raise ValueError(msg)
+        return family
 
     @model_validator(mode="after")
     def _estimator_fits(self) -> Self:
@@ -109,6 +124,22 @@ class ModelConfig(Declared):
     def family_name(self) -> str:
         """The family with its class, such as ``sklearn:GaussianNB``."""
         return self.family if self.estimator is None else f"{self.family}:{self.estimator}"
+
+    @property
+    def own_class(self) -> str | None:
+        """The project's class that fits; None for a family of ours."""
+        return self.family if ":" in self.family else None
+
+    @property
+    def guided_aspects(self) -> list[str]:
+        """What fits are to be told beside parameters, by its name here."""
+        asked = {
+            "monotone": bool(self.monotone),
+            "interactions": bool(self.interactions),
+            "categories": bool(self.categories),
+            "device": self.device != "cpu",
+        }
+        return [aspect for aspect, is_asked in asked.items() if is_asked]
 
     @property
     def named_features(self) -> list[tuple[tuple[str | int, ...], str]]:

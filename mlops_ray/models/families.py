@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from mlops_ray.errors import ModelError
 from mlops_ray.models.hist_gradient_boosting_family import HistGradientBoostingFamily
 from mlops_ray.models.linear_family import LinearFamily
+from mlops_ray.models.project_family import ProjectFamily
 from mlops_ray.models.sklearn_estimator_family import SKLEARN_PREFIX, sklearn_family
 from mlops_ray.models.xgboost_family import XGBoostFamily
 
@@ -25,7 +26,9 @@ FAMILIES: Final[Mapping[str, Family]] = MappingProxyType({family.name: family fo
 
 
 def family_named(name: str) -> Family:
-    """The family of that name; ``sklearn:CLASS`` is a class of scikit-learn.
+    """The family of that name.
+
+    ``sklearn:CLASS`` is a class of scikit-learn, any other ``module:CLASS`` one of the project.
 
     Raises:
         ModelError: There is none.
@@ -36,6 +39,8 @@ def family_named(name: str) -> Family:
     """
     if name.startswith(SKLEARN_PREFIX):
         return sklearn_family(name.removeprefix(SKLEARN_PREFIX))
+    if ":" in name:
+        return ProjectFamily(name)
     try:
         return FAMILIES[name]
     except KeyError:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from mlops_ray.config.environment import EnvironmentConfig
 from mlops_ray.manifest.named_objects import CODE_ARCHIVE
-from mlops_ray.pipeline.declared import function_modules
+from mlops_ray.pipeline.declared import family_modules, function_modules
 from mlops_ray.runtime.admission import Admission
 from mlops_ray.runtime.environment_difference import RecordedEnvironment
 from mlops_ray.runtime.recorded_code import RecordedCode
@@ -56,8 +56,8 @@ def admission_of(run: Run, on_difference: OnDifference | None = None) -> Admissi
 
 
 def recorded_code(run: Run) -> RecordedCode | None:
-    """The code that the feature functions of a run are part of; None where it has none."""
-    modules = tuple(function_modules(run.spec))
+    """The code that a run's own functions and family are part of; None where it has none."""
+    modules = tuple(sorted({*function_modules(run.spec), *family_modules(run.spec)}))
     archives = [item.sha256 for item in run.envelope.objects if item.role == CODE_ARCHIVE]
     if not modules or not archives:
         return None

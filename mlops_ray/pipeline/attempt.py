@@ -11,7 +11,7 @@ from mlops_ray.config.secret_formats import redacted
 from mlops_ray.errors import ContractError, MlopsRayError
 from mlops_ray.manifest import ErrorFacts, Result, State
 from mlops_ray.pipeline.assemble import assemble
-from mlops_ray.pipeline.declared import function_modules, searcher_modules
+from mlops_ray.pipeline.declared import family_modules, function_modules, searcher_modules
 from mlops_ray.pipeline.engine import Engine, Reuse
 from mlops_ray.pipeline.workers import Placement, Workers
 from mlops_ray.runtime.cpu_time import CpuTime
@@ -111,9 +111,15 @@ class Attempt:
                 reuse=self.reuse,
                 facts=self.circumstances.stages,
             )
-            modules = [*function_modules(frozen.spec), *searcher_modules(frozen.spec)]
+            own = (function_modules, searcher_modules, family_modules)
+            modules = [module for modules_of in own for module in modules_of(frozen.spec)]
             if self.code is not None:
                 cleanup.enter_context(importing(self.code, frozen.code, modules))
+            if frozen.spec.model.own_class is not None:
+                # Imported here: whoever reuses all stages needs no model library.
+                from mlops_ray.pipeline.own_family import check_own_family  # noqa: PLC0415
+
+                check_own_family(frozen.spec)
             engine.run()
         result = assemble(frozen.spec, engine.outputs, objects.store)
         objects.put("result", result.to_bytes())

@@ -14,9 +14,9 @@ from mlops_ray.data.supervision import Supervision
 from mlops_ray.data.thread_map import ThreadMap
 from mlops_ray.data.unit import list_units
 from mlops_ray.manifest import ObjectFacts
-from mlops_ray.pipeline.declared import function_names
+from mlops_ray.pipeline.declared import family_names, function_names
 from mlops_ray.pipeline.inputs import check_unchanged
-from mlops_ray.runtime.code_guard import guarded
+from mlops_ray.runtime.code_guard import guard_of, guarded
 from mlops_ray.telemetry import quiet_ray_loggers
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from mlops_ray.data.unit import Unit
     from mlops_ray.data.unit_map import UnitMap
     from mlops_ray.manifest import Spec
+    from mlops_ray.runtime.code_guard import CodeGuard
     from mlops_ray.search.decisions import Decisions
     from mlops_ray.storage import DigestCache, ObjectStore
     from mlops_ray.telemetry.progress import Progress
@@ -192,9 +193,20 @@ class Context:
         quiet_ray_loggers()  # Ray Data has set them up when it was imported.
         return RayDataMap(is_private=self.means.is_private)
 
-    def guarded(self, fn: Callable[..., T]) -> Callable[..., T]:
-        """A function for workers that compute features: refuses functions of other code there."""
-        return guarded(fn, function_names(self.spec), self.code)
+    def guarded(self, fn: Callable[..., T], *, fits: bool = False) -> Callable[..., T]:
+        """A function for workers: refuses there the project's own functions of other code.
+
+        Args:
+            fn: What computes features.
+            fits: Whether it also fits or asks estimators.
+        """
+        family = family_names(self.spec) if fits else []
+        return guarded(fn, [*function_names(self.spec), *family], self.code)
+
+    @property
+    def family_guard(self) -> CodeGuard | None:
+        """Refuses in workers an estimator family of other code; None where it is one of ours."""
+        return guard_of(family_names(self.spec), self.code)
 
     def facts_of_reading(self, unit_map: UnitMap) -> tuple[str, dict[str, Any]]:
         """After a pass: what did the work, and its counters.

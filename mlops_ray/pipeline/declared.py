@@ -21,6 +21,8 @@ __all__ = [
     "STAGE_NAMES",
     "Outputs",
     "Stage",
+    "family_modules",
+    "family_names",
     "function_modules",
     "function_names",
     "searcher_modules",
@@ -41,6 +43,7 @@ class Stage:
         params: Everything of the spec that it looks at, under the keys of a pipeline file.
         computes_features: Whether it runs the feature functions that a project declares.
         draws_trials: Whether it runs the searcher.
+        runs_family: Whether it fits or asks estimators.
     """
 
     name: str
@@ -48,6 +51,7 @@ class Stage:
     params: Callable[[Spec], dict[str, Any]]
     computes_features: bool = False
     draws_trials: bool = False
+    runs_family: bool = False
 
     @property
     def module(self) -> str:
@@ -57,7 +61,13 @@ class Stage:
     def modules(self, spec: Spec) -> list[str]:
         """All modules whose import closures are the stage's code."""
         functions = function_modules(spec) if self.computes_features else []
-        return [self.module, *functions, *(searcher_modules(spec) if self.draws_trials else [])]
+        searcher = searcher_modules(spec) if self.draws_trials else []
+        return [
+            self.module,
+            *functions,
+            *searcher,
+            *(family_modules(spec) if self.runs_family else []),
+        ]
 
     def packages(self, spec: Spec) -> dict[str, str]:
         """Versions that count for it: what only draws trials counts where they are drawn."""
@@ -81,6 +91,17 @@ def searcher_modules(spec: Spec) -> list[str]:
     """The module of the project's own searcher, if it has one."""
     module = spec.search.searcher_module
     return [] if module is None else [module]
+
+
+def family_names(spec: Spec) -> list[str]:
+    """The project's own estimator family as ``module:Class``, if it has one."""
+    own = spec.model.own_class
+    return [] if own is None else [own]
+
+
+def family_modules(spec: Spec) -> list[str]:
+    """Its module."""
+    return [name.partition(":")[0] for name in family_names(spec)]
 
 
 def _files(spec: Spec) -> dict[str, str]:
@@ -212,12 +233,13 @@ STAGES: Final = (
         _features_params,
         computes_features=True,
     ),
-    Stage("search", _outputs(*_MATRICES), _search_params, draws_trials=True),
+    Stage("search", _outputs(*_MATRICES), _search_params, draws_trials=True, runs_family=True),
     Stage(
         "refit",
         _outputs(*_MATRICES, "search.trials", "profile.train"),
         _refit_params,
         computes_features=True,
+        runs_family=True,
     ),
     Stage(
         "evaluate",
@@ -226,6 +248,7 @@ STAGES: Final = (
         ),
         _evaluate_params,
         computes_features=True,
+        runs_family=True,
     ),
     Stage("gate", _outputs("evaluate.metrics"), _gate_params),
 )

@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING
 
 from mlops_ray.config.mistakes import nearest
 from mlops_ray.errors import ConfigProblem, InvalidConfigError
+from mlops_ray.pipeline.own_classes import check_own_class
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from mlops_ray.config.loader import LoadedConfig
     from mlops_ray.features.plan import FeatureSpec
     from mlops_ray.models.estimator import Family
 
-__all__ = ["check_feature_names", "untaken_guidance"]
+__all__ = ["check_family_source", "check_feature_names", "untaken_guidance"]
 
 
 def check_feature_names(loaded: LoadedConfig, features: Sequence[FeatureSpec]) -> None:
@@ -64,16 +66,24 @@ def untaken_guidance(loaded: LoadedConfig, family: Family) -> Iterator[ConfigPro
     """What is declared for fits, and the family does not take."""
     from mlops_ray.models.guidance import taken_by  # noqa: PLC0415 - numpy takes its time
 
-    model, taken = loaded.config.model, taken_by(family)
-    declared = {
-        "monotone": (("model", "monotone"), bool(model.monotone)),
-        "interactions": (("model", "interactions"), bool(model.interactions)),
-        "categories": (("model", "categories"), bool(model.categories)),
-        "device": (("model", "device"), model.device != "cpu"),
-        "weight": (("data", "weight"), loaded.config.data.weight is not None),
-    }
-    for aspect, (path, is_declared) in declared.items():
-        if is_declared and aspect not in taken:
+    taken = taken_by(family)
+    paths = {aspect: ("model", aspect) for aspect in loaded.config.model.guided_aspects}
+    if loaded.config.data.weight is not None:
+        paths["weight"] = ("data", "weight")
+    for aspect, path in paths.items():
+        if aspect not in taken:
             what, hint = f"{family.name} takes no {aspect}", "leave it out, or take xgboost"
             where = loaded.document.where(path)
             yield ConfigProblem(what, ".".join(path), hint=hint, where=where)
+
+
+def check_family_source(loaded: LoadedConfig, root: Path) -> None:
+    """Look for an estimator family of the project in its source; none of it is run.
+
+    Raises:
+        ConfigError: The project has no such module or class.
+    """
+    own = loaded.config.model.own_class
+    if own is not None:
+        hint = "write a class that follows mlops_ray.models.estimator.Family; see the guide"
+        check_own_class(root, own, "model family", hint, loaded.document.where(("model", "family")))

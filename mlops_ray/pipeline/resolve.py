@@ -35,7 +35,11 @@ from mlops_ray.pipeline.feature_set_checks import (
     check_inputs,
     check_set_functions,
 )
-from mlops_ray.pipeline.model_checks import check_feature_names, untaken_guidance
+from mlops_ray.pipeline.model_checks import (
+    check_family_source,
+    check_feature_names,
+    untaken_guidance,
+)
 from mlops_ray.pipeline.searcher_checks import check_searcher
 from mlops_ray.pipeline.snapshot import snapshot_of, source_text
 
@@ -129,10 +133,7 @@ def resolve(
     """
     files, schema = _files_and_schema(loaded, root, store, data, keep=keep)
     check_rules(loaded)
-    check_functions(loaded, root)
-    check_searcher(loaded, root)
-    if feature_set is not None:
-        check_set_functions(feature_set, root, _place(loaded, "feature_set.use"))
+    _check_own_code(loaded, root, feature_set)
     special = _special_columns(loaded)
     try:
         _check_present(loaded, special, schema)
@@ -158,6 +159,15 @@ def resolve(
     if feature_set is not None:
         check_folds(feature_set, loaded.config.data.key, kept, _place(loaded, "data.key"))
     return Resolved(loaded, files, text, has_files, kept, features, feature_set)
+
+
+def _check_own_code(loaded: LoadedConfig, root: Path, feature_set: FeatureSet | None) -> None:
+    """Whatever the file, or a set, names of the project is there; none of it is run."""
+    check_functions(loaded, root)
+    check_searcher(loaded, root)
+    check_family_source(loaded, root)
+    if feature_set is not None:
+        check_set_functions(feature_set, root, _place(loaded, "feature_set.use"))
 
 
 def _files_and_schema(
@@ -242,7 +252,15 @@ def check_parameters(loaded: LoadedConfig) -> None:
 
 
 def parameter_problems(loaded: LoadedConfig) -> Iterator[ConfigProblem]:
-    """Names and values of parameters that the estimator does not take, each with its place."""
+    """Names and values of parameters that the estimator does not take, each with its place.
+
+    A family of the project is asked later, when its code has been captured, by `own_family`.
+    """
+    if loaded.config.model.own_class is None:
+        yield from _problems_of_ours(loaded)
+
+
+def _problems_of_ours(loaded: LoadedConfig) -> Iterator[ConfigProblem]:
     # Imported here: the model libraries take a second, which `plan` does not have.
     from mlops_ray.models.families import family_named  # noqa: PLC0415
     from mlops_ray.search.space import check_space  # noqa: PLC0415

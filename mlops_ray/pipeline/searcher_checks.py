@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import ast
 import importlib.util
 from typing import TYPE_CHECKING
 
 from mlops_ray.errors import ConfigError
-from mlops_ray.pipeline.feature_functions import source_of
+from mlops_ray.pipeline.own_classes import check_own_class
 from mlops_ray.runtime.environment import SEARCHER_PACKAGES
 
 if TYPE_CHECKING:
@@ -40,26 +39,6 @@ def check_searcher(loaded: LoadedConfig, root: Path) -> None:
                 hint="pip install 'mlops-ray[search]', or take the searcher random or sobol",
                 where=where,
             )
-    module = search.searcher_module
-    if module is None:
-        return
-    path = source_of(root, module)
-    if path is None:
-        hint = f"write {module.replace('.', '/')}.py below the project root"
-        raise ConfigError(f"the project has no module {module!r}", hint=hint, where=where)
-    name = search.searcher.partition(":")[2]
-    if name not in _classes(path):
-        raise ConfigError(
-            f"there is no searcher {search.searcher!r}",
-            f"no class {name!r} at the top of {path.name}",
-            hint="write a class with `ask`, `tell` and `learns`; see 'Searchers' in the guide",
-            where=where,
-        )
-
-
-def _classes(path: Path) -> set[str]:
-    try:
-        tree = ast.parse(path.read_bytes())
-    except (SyntaxError, ValueError):
-        return set()
-    return {node.name for node in tree.body if isinstance(node, ast.ClassDef)}
+    if search.searcher_module is not None:
+        hint = "write a class with `ask`, `tell` and `learns`; see 'Searchers' in the guide"
+        check_own_class(root, search.searcher, "searcher", hint, where)

@@ -17,7 +17,7 @@ from mlops_ray.runtime.recorded_code import own_sources, refuse_other
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-__all__ = ["CodeGuard", "guarded"]
+__all__ = ["CodeGuard", "guard_of", "guarded"]
 
 T = TypeVar("T")
 
@@ -56,9 +56,25 @@ class CodeGuard:
             hint = "start Ray where the project can be imported, or let the run start its own"
             raise ModelError(f"a worker needs {named}", str(error), hint=hint) from error
         except ModelError as error:
-            what = f"{error.what}, of which the features need {named}"
+            what = f"{error.what}, of which this run needs {named}"
             raise ModelError(what, error.got, error.wanted, error.hint) from None
         self._is_checked = True
+
+
+def guard_of(functions: Iterable[str], files: Mapping[str, bytes]) -> CodeGuard | None:
+    """A guard of what some functions or classes of the project consist of; None for none of them.
+
+    Args:
+        functions: As ``module:function``.
+        files: Recorded code, content by path.
+
+    Raises:
+        ManifestError: The code holds no such module.
+    """
+    names = tuple(sorted(set(functions)))
+    if not names:
+        return None
+    return CodeGuard(names, own_sources(files, [name.partition(":")[0] for name in names]))
 
 
 def guarded(
@@ -74,11 +90,8 @@ def guarded(
     Raises:
         ManifestError: The code holds no such module.
     """
-    names = tuple(sorted(set(functions)))
-    if not names:
-        return fn
-    sources = own_sources(files, [name.partition(":")[0] for name in names])
-    return partial(_checked, CodeGuard(names, sources), fn)
+    guard = guard_of(functions, files)
+    return fn if guard is None else partial(_checked, guard, fn)
 
 
 def _checked(guard: CodeGuard, fn: Callable[..., T], *arguments: Any) -> T:  # noqa: ANN401 - any

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from mlops_ray.config.model import MetricName, Task
     from mlops_ray.models.estimator import Fitted, Growth, Training
+    from mlops_ray.runtime.code_guard import CodeGuard
     from mlops_ray.search.patience import Patience
     from mlops_ray.search.step import Step
 
@@ -52,6 +53,7 @@ class SearchTask:
         threads: Threads of one fit.
         patience: When a trial ends that gets no better; None where each makes all its rounds.
         guidance: What the fits are told beside parameters.
+        guard: Refuses a family of the project of other code; None where the family is one of ours.
     """
 
     X_train: NDArray[np.float32]
@@ -66,6 +68,7 @@ class SearchTask:
     threads: int
     patience: Patience | None = None
     guidance: Guidance = NO_GUIDANCE
+    guard: CodeGuard | None = None
 
 
 class TrialRunner:
@@ -124,6 +127,8 @@ class TrialRunner:
     @cached_property
     def _training(self) -> Training:
         task = self._task
+        if task.guard is not None:
+            task.guard.check()
         return guided(
             family_named(task.family),
             task.X_train,

@@ -55,7 +55,7 @@ def test_older_code_is_refused_and_named(worker, is_loaded_before):
 
     told = str(caught.value)
     assert "other code of the module 'cg_rate' than was recorded" in told
-    assert "of which the features need 'cg_made:f'" in told
+    assert "of which this run needs 'cg_made:f'" in told
     assert ("got RATE as it was before" in told) == is_loaded_before
     assert "wanted a source of digest sha256:" in told
 

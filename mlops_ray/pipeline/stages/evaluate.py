@@ -34,7 +34,7 @@ def execute(context: Context) -> Finished:
     state, labels = state_of(context), labels_of(context)
     matrices, _, facts = build_matrices(context, state, labels, ("test",))
     test, threads = matrices["test"], spec.model.threads
-    score = context.guarded(_score)
+    score = context.guarded(_score, fits=True)
     scores, answered = on_worker(score, ray.put(test), bundle, spec.data.task, threads=threads)
     metrics = [
         MetricFacts(name=name, value=value, split="test", n=test.n_rows)

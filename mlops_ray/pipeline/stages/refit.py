@@ -43,7 +43,7 @@ def execute(context: Context) -> Finished:
     family = family_named(spec.model.family_name)
     signature = signature_of(state, family, spec.data.task, labels_of(context))
     bundle, decided = on_worker(
-        context.guarded(_fit_and_pack),
+        context.guarded(_fit_and_pack, fits=True),
         ray.put(task),
         state,
         signature,

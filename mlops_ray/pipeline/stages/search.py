@@ -108,4 +108,5 @@ def _task(context: Context) -> SearchTask:
         threads=spec.model.threads,
         patience=declared_patience(spec.search, spec.model, spec.data.task, spec.objective.mode),
         guidance=guidance_of(spec.model, state_of(context), train.weights),
+        guard=context.family_guard,
     )
