@@ -12,6 +12,7 @@ from mlops_ray.errors import ConfigProblem, InvalidConfigError, ModelError, Sear
 from mlops_ray.models.families import family_named
 from mlops_ray.models.guidance import taken_by
 from mlops_ray.search.declared_halving import declared_halving
+from mlops_ray.search.declared_patience import declared_patience
 from mlops_ray.search.space import check_space
 
 if TYPE_CHECKING:
@@ -55,11 +56,19 @@ def _problems(spec: Spec) -> Iterator[ConfigProblem]:
     for mistake in check_space(family, spec.search.space, task):
         yield ConfigProblem(mistake, where=Where(key="search.space"))
     if not mistakes:
-        try:
-            declared_halving(spec.search, spec.model, task, spec.objective.mode)
-        except SearchError as error:
-            where = Where(key="search.halving")
-            yield ConfigProblem(error.what, error.got, error.wanted, error.hint, where)
+        yield from _unfit_rounds(spec)
+
+
+def _unfit_rounds(spec: Spec) -> Iterator[ConfigProblem]:
+    search, model, task, mode = spec.search, spec.model, spec.data.task, spec.objective.mode
+    name = "halving"
+    try:
+        declared_halving(search, model, task, mode)
+        name = "patience"
+        declared_patience(search, model, task, mode)
+    except SearchError as error:
+        where = Where(key=f"search.{name}")
+        yield ConfigProblem(error.what, error.got, error.wanted, error.hint, where)
 
 
 def _untaken(spec: Spec, family: Family) -> Iterator[ConfigProblem]:
