@@ -19,7 +19,9 @@ from mlops_ray.config.declared import IN_A_MODULE, Column, Declared
 from mlops_ray.config.environment import EnvironmentConfig
 from mlops_ray.config.estimator import ModelConfig
 from mlops_ray.config.feature_steps import FeatureGroup, FeatureSetConfig
+from mlops_ray.config.monitoring import MonitorConfig
 from mlops_ray.config.search_space import Dimension
+from mlops_ray.config.serving import ServeConfig
 from mlops_ray.config.source import ColumnType, SourceConfig
 
 __all__ = [
@@ -264,44 +266,6 @@ class RegisterConfig(Declared):
     """Which alias the new version gets once its gates have passed."""
 
     alias: Name = "challenger"
-
-
-class ReplicasConfig(Declared):
-    """Bounds of Ray Serve's autoscaling, in replicas."""
-
-    min: int = Field(default=1, ge=1, le=1000)
-    max: int = Field(default=1, ge=1, le=1000)
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if self.min > self.max:
-            msg = f"min ({self.min}) is above max ({self.max})"
-            raise ValueError(msg)
-        return self
-
-
-class ServeConfig(Declared):
-    """How the endpoint scales and when it refuses."""
-
-    replicas: ReplicasConfig = ReplicasConfig()
-    target_ongoing_requests: int = Field(default=16, ge=1, le=10_000)
-    max_queued_requests: int = Field(default=200, ge=1, le=1_000_000)
-    timeout_s: float = Field(default=5.0, gt=0, le=3600)
-    max_body_bytes: int = Field(default=4 * 2**20, ge=1024, le=2**30)
-
-
-class DriftConfig(Declared):
-    """When a difference between two tables is called drift."""
-
-    alpha: float = Field(default=0.01, gt=0, lt=1)
-    min_psi: float = Field(default=0.1, ge=0)
-    min_rows: int = Field(default=100, ge=1)
-
-
-class MonitorConfig(Declared):
-    """What monitoring compares, and how strictly."""
-
-    drift: DriftConfig = DriftConfig()
 
 
 class StoreConfig(Declared):

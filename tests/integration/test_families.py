@@ -114,7 +114,6 @@ def _record(**values):
 def test_the_spec_says_what_fits_were_told(place, line):
     spec = place.records.run(line["run_id"]).spec
 
-    assert spec.schema_version == "1.8"
     assert spec.data.weight == "w"
     assert spec.model.monotone == {"a": "increasing"}
     assert problems_of(place) == []
@@ -168,7 +167,6 @@ def test_what_was_decided_stands_in_result_signature_and_answers(place, decided)
 
     together = predictor.predict_records(records)
 
-    assert run.result.schema_version == "1.4"
     assert model.calibration == predictor.signature.calibration == "sigmoid"
     assert model.threshold.threshold == predictor.signature.threshold < 0.5
     assert model.threshold.cost <= model.threshold.cost_at_half
