@@ -20,6 +20,7 @@ import numpy as np
 
 from mlops_ray.config.model import TASKS
 from mlops_ray.errors import ModelError
+from mlops_ray.models.guidance import Guidance, guided, taken_by
 from mlops_ray.testing.estimator_rows import N_CLASSES, estimator_rows
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mlops_ray.config.model import Task
-    from mlops_ray.models.estimator import Family, Fitted
+    from mlops_ray.models.estimator import Family, Fitted, Training
 
 __all__ = ["EstimatorConformance"]
 
@@ -124,6 +125,28 @@ class EstimatorConformance:
                 _equal(grown.predict(X).tobytes(), alone.predict(X).tobytes(), what)
                 if n_rounds != 3:  # Looking at a model must not be what keeps it right.
                     _equal(grown.to_files(), alone.to_files(), what)
+
+    def test_weights_have_a_part_in_a_fit_and_leave_it_the_same_every_time(
+        self, task: Task
+    ) -> None:
+        """For families that take weights: also on shared rows, and on two threads as on one."""
+        if "weight" not in taken_by(self.family):
+            return
+        X, y = self._rows(task)
+        weights = np.random.default_rng(6).gamma(2.0, size=len(y))
+        options: dict[str, Any] = {"task": task, "n_classes": N_CLASSES[task]}
+
+        def prepared(weights: NDArray[np.float64], threads: int) -> Training:
+            guidance = Guidance(weights=weights)
+            return guided(self.family, X, y, guidance, threads=threads, **options)
+
+        shared = prepared(weights, 1)
+        first = shared.fit(self.params, seed=5).to_files()
+        _equal(shared.fit(self.params, seed=5).to_files(), first, "files of a second weighted fit")
+        on_two = prepared(weights, 2).fit(self.params, seed=5).to_files()
+        _equal(on_two, first, "files of a weighted fit on two threads")
+        other = prepared(np.ones(len(y)), 1).fit(self.params, seed=5).to_files()
+        _hold(other != first, "weights have no part in the fit")
 
     def test_fitting_does_not_touch_its_inputs(self, task: Task) -> None:
         """Rows that may not be written, as Ray's object store hands them out, are taken."""

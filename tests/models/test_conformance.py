@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import numpy as np
 import pytest
 
 from mlops_ray.errors import ModelError
@@ -68,34 +67,6 @@ def test_a_model_of_another_task_is_refused(name, task, fit):
 
     with pytest.raises(ModelError):
         family_named(name).from_files(files, task=other, n_classes=N_CLASSES[other])
-
-
-def _weighted():
-    names = [f"sklearn:{name}" for name, entry in CATALOGUE.items() if entry.takes_weights]
-    families = [family_named(name) for name in (*sorted(FAMILIES), *names)]
-    return [(family.name, task) for family in families for task in family.tasks]
-
-
-@pytest.mark.parametrize(("name", "task"), _weighted())
-def test_weights_keep_the_laws(name, task):
-    family = family_named(name)
-    X, y = estimator_rows(task)
-    known = family.resolve_params({}, task)
-    params = {k: v for k, v in {"n_estimators": 4, "max_iter": 5}.items() if k in known}
-    params = {} if name == "linear" else params
-    options = {"task": task, "n_classes": N_CLASSES[task]}
-    weights = np.random.default_rng(6).gamma(2.0, size=len(y))
-
-    def fit(weights, threads=1):
-        training = guided(family, X, y, Guidance(weights=weights), **options, threads=threads)
-        return training.fit(params, seed=3)
-
-    files = fit(weights).to_files()
-    assert fit(weights, threads=2).to_files() == files
-    assert fit(np.ones(len(y)) * 2).to_files() != files
-    loaded = family.from_files(files, **options)
-    assert loaded.to_files() == files
-    assert np.array_equal(loaded.predict(X[7:8]), loaded.predict(X)[7:8])
 
 
 def test_neighbours_take_no_weights():

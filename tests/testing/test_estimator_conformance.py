@@ -12,12 +12,14 @@ import pytest
 
 from mlops_ray.errors import ModelError
 from mlops_ray.models.estimator import PlainTraining, check_training_inputs
+from mlops_ray.models.guidance import NO_GUIDANCE
 from mlops_ray.models.params import Number, ParameterTable
 from mlops_ray.testing import EstimatorConformance
 
 _TABLE = {"n_rounds": Number(4, 1, 9, is_integer=True), "shift": Number(0.0, -1.0, 1.0)}
 _PARAMETERS = ParameterTable("mean", {"regression": _TABLE})
 _CALLS = itertools.count()
+_WEIGHTS = "test_weights_have_a_part_in_a_fit_and_leave_it_the_same_every_time"
 
 
 class Mean:
@@ -189,6 +191,30 @@ class Growing(MeanFamily):
         return {**resolved, "shift": resolved["shift"] / 2}
 
 
+class Weighing(MeanFamily):
+    """Takes weights, as it should."""
+
+    takes = frozenset({"weight"})
+
+    def fit(self, X, y, params, *, weights=None, **options):
+        return super().fit(X, y if weights is None else y * weights, params, **options)
+
+    def prepare(self, X, y, *, task, n_classes, threads, guidance=NO_GUIDANCE):
+        return PlainTraining(self, X, y, task, n_classes, threads, guidance.weights)
+
+
+class Deaf(Weighing):
+    def prepare(self, X, y, *, task, n_classes, threads, guidance=NO_GUIDANCE):
+        return PlainTraining(self, X, y, task, n_classes, threads)
+
+
+class Fickle(Weighing):
+    def fit(self, X, y, params, *, weights=None, **options):
+        fitted = super().fit(X, y, params, weights=weights, **options)
+        fitted.mean += 0 if weights is None else next(_CALLS)
+        return fitted
+
+
 def with_fitted(cls):
     return type(cls.__name__, (MeanFamily,), {"fitted": cls})()
 
@@ -208,7 +234,7 @@ def broken_laws(family):
     if isinstance(family, Remembering):
         type(tests).params, type(tests).other_params = {}, ({"shift": 0.25},)
     names = [name for name in dir(tests) if name.startswith("test_")]
-    assert len(names) == 10
+    assert len(names) == 11
     return {name for name in names if _is_broken(getattr(tests, name))}
 
 
@@ -220,8 +246,9 @@ def _is_broken(law):
     return False
 
 
-def test_a_family_that_keeps_the_laws_breaks_none():
-    assert broken_laws(MeanFamily()) == set()
+@pytest.mark.parametrize("family", [MeanFamily(), Weighing()])
+def test_a_family_that_keeps_the_laws_breaks_none(family):
+    assert broken_laws(family) == set()
 
 
 @pytest.mark.parametrize(
@@ -241,6 +268,8 @@ def test_a_family_that_keeps_the_laws_breaks_none():
         ),
         (Stopping(), "test_a_fit_that_goes_on_is_a_fit_of_so_many_rounds"),
         (Roundless(), "test_a_fit_that_goes_on_is_a_fit_of_so_many_rounds"),
+        (Deaf(), _WEIGHTS),
+        (Fickle(), _WEIGHTS),
         (Writing(), "test_fitting_does_not_touch_its_inputs"),
         (Taking(), "test_files_of_another_kind_are_refused"),
         (Trusting(), "test_rows_that_cannot_be_learned_from_are_refused"),
