@@ -11,6 +11,7 @@ from mlops_ray.errors import ColumnError, DataError
 from mlops_ray.features import FeatureState, number_feature, one_hot_feature
 from mlops_ray.features.compiled import CompiledTransform
 from mlops_ray.features.matrix import MatrixPlan, gather, join, matrix_of_unit
+from mlops_ray.features.matrix_file import matrix_from_bytes, matrix_to_bytes
 
 RNG = np.random.default_rng(6)
 N_ROWS = 300
@@ -134,3 +135,32 @@ def test_joined_parts_stand_below_one_another(gathered):
     assert both.n_rows == parts["train"].n_rows + parts["valid"].n_rows
     assert (both.X[parts["train"].n_rows :] == parts["valid"].X).all()
     assert both.membership not in (parts["train"].membership, parts["valid"].membership)
+
+
+@pytest.mark.parametrize("dtype", [pa.float64(), pa.int64(), pa.decimal128(25, 2)])
+def test_weights_go_with_their_rows_and_are_kept_in_the_file(gathered, dtype):
+    weights = pa.array(range(N_ROWS)).cast(dtype)
+    table = TABLE.append_column("w", weights)
+    weight_of = dict(zip(TABLE["x"].to_numpy().astype("f4"), range(N_ROWS), strict=True))
+
+    parts = gathered(table.slice(0, 77), table.slice(77), weight="w")
+
+    for part in parts.values():
+        assert part.weights.dtype == np.float64
+        assert part.weights.tolist() == [weight_of[x] for x in part.X[:, 0]]
+        read = matrix_from_bytes(matrix_to_bytes(part))
+        assert read.weights.tobytes() == part.weights.tobytes()
+        assert (read.X.tobytes(), read.y.tobytes()) == (part.X.tobytes(), part.y.tobytes())
+    both = join([parts["train"], parts["valid"]])
+    assert both.weights.tolist() == [*parts["train"].weights, *parts["valid"].weights]
+
+
+def test_without_weights_a_matrix_and_its_file_are_what_they_were(gathered):
+    plain = gathered(TABLE)["train"]
+    weighed = gathered(TABLE.append_column("w", pa.array([1.0] * N_ROWS)), weight="w")["train"]
+
+    assert plain.weights is None
+    assert b"weights" not in matrix_to_bytes(plain)
+    assert matrix_from_bytes(matrix_to_bytes(plain)).weights is None
+    assert weighed.X.tobytes() == plain.X.tobytes()
+    assert weighed.membership != plain.membership
