@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from mlops_ray.features.matrix import join
 from mlops_ray.models.assembled import Calibrated
 from mlops_ray.models.calibration_fit import fit_calibrator
 from mlops_ray.models.decision import cheapest_threshold
@@ -58,7 +59,7 @@ class RefitTask:
     Attributes:
         train: Training rows.
         valid: Validation rows.
-        rows: Rows of the final fits.
+        on_valid: Whether the final fits see the validation rows, too.
         candidates: The best trials, the best first.
         model: What was declared of it.
         guidance: What fits are told; the weights are those of each matrix.
@@ -69,13 +70,22 @@ class RefitTask:
 
     train: Matrix
     valid: Matrix
-    rows: Matrix
+    on_valid: bool
     candidates: tuple[Candidate, ...]
     model: ModelConfig
     guidance: Guidance
     task: Task
     n_classes: int
     objective: ObjectiveConfig
+
+    @property
+    def n_rows(self) -> int:
+        """Rows of the final fits."""
+        return self.train.n_rows + (self.valid.n_rows if self.on_valid else 0)
+
+    def rows(self) -> Matrix:
+        """Rows of the final fits, put together where they are needed: none travels twice."""
+        return join([self.train, self.valid]) if self.on_valid else self.train
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +122,7 @@ class Refit:
         weights = self._weights()
         used = [(c, n) for c, n in zip(self._task.candidates, weights, strict=True) if n]
         calibrator, decision = self._decide(weights)
-        training = self._training(self._task.rows)
+        training = self._training(self._task.rows())
         fits = [Member(training.fit(c.params, seed=c.seed), n) for c, n in used]
         is_ensemble = self._task.model.ensemble is not None
         fitted: Fitted = Ensemble(fits) if is_ensemble else fits[0].fitted

@@ -38,12 +38,12 @@ def parts(training_rows):
 
 @pytest.fixture(scope="module")
 def refit(parts):
-    def run(candidates=CANDIDATES, rows=None, **declared):
+    def run(candidates=CANDIDATES, on_valid=True, **declared):
         model = ModelConfig.model_validate({"family": "xgboost", **declared})
         task = RefitTask(
             train=parts[0],
             valid=parts[1],
-            rows=join(parts) if rows is None else rows,
+            on_valid=on_valid,
             candidates=candidates,
             model=model,
             guidance=NO_GUIDANCE,
@@ -120,7 +120,7 @@ def test_the_threshold_is_the_cheapest_for_calibrated_answers_of_the_whole_ensem
 
 
 def test_a_refit_on_the_training_rows_alone_answers_what_was_calibrated(refit, parts):
-    found = refit(CANDIDATES[:1], rows=parts[0], calibration="isotonic")
+    found = refit(CANDIDATES[:1], on_valid=False, calibration="isotonic")
 
     told = from_outside(parts)[0]
     calibrator = fit_calibrator("isotonic", told, parts[1].y, parts[1].weights)

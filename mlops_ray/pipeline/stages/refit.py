@@ -9,7 +9,6 @@ import ray
 
 from mlops_ray.data.profile import Profile
 from mlops_ray.features.compiled import CompiledTransform
-from mlops_ray.features.matrix import join
 from mlops_ray.manifest import canonical_bytes, from_canonical
 from mlops_ray.models.ensemble import members_of
 from mlops_ray.models.families import family_named
@@ -57,7 +56,7 @@ def execute(context: Context) -> Finished:
     if decided:
         content = {"schema": DECISIONS_SCHEMA, **decided}
         outputs["decisions"] = context.put("decisions", canonical_bytes(content))
-    return Finished(outputs, "ray_task", {"rows": task.rows.n_rows})
+    return Finished(outputs, "ray_task", {"rows": task.n_rows})
 
 
 def _task(context: Context) -> RefitTask:
@@ -68,7 +67,7 @@ def _task(context: Context) -> RefitTask:
     return RefitTask(
         train=train,
         valid=valid,
-        rows=train if spec.search.refit_on == "train" else join([train, valid]),
+        on_valid=spec.search.refit_on != "train",
         candidates=tuple(
             Candidate(
                 trial.index,
