@@ -11,11 +11,21 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 # Ray reads this when it is imported, which test modules do before any fixture runs.
 os.environ["RAY_AUTH_MODE"] = "token"
 
+from mlops_ray.config.model import SplitConfig
+from mlops_ray.data.source import FoundFile
+from mlops_ray.data.split import SplitRows
+from mlops_ray.data.unit import Unit, list_units, read_schema
+from mlops_ray.features import FeatureState, number_feature, one_hot_feature
+from mlops_ray.features.compiled import CompiledTransform
+from mlops_ray.features.unit_rows import MatrixPlan
 from mlops_ray.runtime.cluster import connect
 
 REPOSITORY = Path(__file__).parent.parent
@@ -74,6 +84,18 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
             terminalreporter.write_line(line)
 
 
+class UnitRows(NamedTuple):
+    """A small table in units, and what its rows are made of.
+
+    Attributes:
+        plan: Of the parts train and valid, a binary target.
+        units: The table, in the order of its rows.
+    """
+
+    plan: MatrixPlan
+    units: list[Unit]
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Nothing a test does may touch the user's home, store, registry or Ray cluster."""
@@ -102,6 +124,39 @@ def census() -> Path:
     if not CENSUS.is_dir():
         pytest.skip(f"LEFT OUT: the census table is not at {CENSUS.relative_to(REPOSITORY.parent)}")
     return CENSUS
+
+
+@pytest.fixture
+def unit_rows(tmp_path: Path) -> UnitRows:
+    """600 rows with a missing number here and there, in two files of three row groups each."""
+    rng, n_rows = np.random.default_rng(12), 600
+    x = rng.normal(size=(n_rows, 3))
+    word = rng.choice(["a", "b"], n_rows)
+    is_one = x[:, 0] + x[:, 1] ** 2 + (word == "a") + rng.normal(0, 0.5, n_rows) > 1
+    columns = {f"x{at}": pa.array(x[:, at], mask=rng.random(n_rows) < 0.05) for at in range(3)}
+    table = pa.table({"k": np.arange(n_rows), **columns, "s": word, "y": is_one.astype(int)})
+    files = []
+    for at in range(2):
+        path = tmp_path / f"unit-rows-{at}.parquet"
+        pq.write_table(table.slice(at * 300, 300), path, row_group_size=100)
+        files.append(FoundFile(path.name, path, "parquet", path.stat().st_size))
+    state = FeatureState(
+        (
+            *(number_feature(f"x{at}", "float", None, None, None) for at in range(3)),
+            one_hot_feature("s", "string", ("a", "b")),
+        )
+    )
+    rule = SplitConfig.model_validate({"test": {"share": 0.2}, "valid": {"share": 0.3}})
+    plan = MatrixPlan(
+        schema=read_schema(files),
+        transform=CompiledTransform(state),
+        split=SplitRows(rule, ("k",), None, 1),
+        target="y",
+        labels=(0, 1),
+        order_by=(),
+        parts=("train", "valid"),
+    )
+    return UnitRows(plan, list_units(files))
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ from mlops_ray.config.contract_consistency import contract_contradictions
 from mlops_ray.config.model import METRICS
 from mlops_ray.config.model_consistency import model_contradictions
 from mlops_ray.config.search_consistency import search_contradictions
+from mlops_ray.config.training_consistency import training_contradictions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +32,7 @@ def contradictions(config: PipelineConfig) -> Iterator[_Contradiction]:
         yield ("search", "space", name), "also fixed in 'model.params'", "keep one of the two"
     yield from search_contradictions(config.search)
     yield from model_contradictions(config)
+    yield from training_contradictions(config)
     if config.register_ is not None and not config.gates:
         yield (
             ("register",),

@@ -19,12 +19,14 @@ __all__ = [
     "EnsembleConfig",
     "ModelConfig",
     "ThresholdConfig",
+    "TrainingMode",
 ]
 
 FAMILY_NAMES: Final = ("xgboost", "hist_gradient_boosting", "linear", "sklearn")
 Direction = Literal["increasing", "decreasing"]
 Device = Literal["cpu", "cuda"]
 Calibration = Literal["sigmoid", "isotonic"]
+TrainingMode = Literal["memory", "external", "distributed"]
 Cost = Annotated[float, Field(ge=-1e12, le=1e12)]
 _NONE: Final = partial(operator.is_, None)
 
@@ -83,6 +85,10 @@ class ModelConfig(Declared):
         monotone: Feature -> how answers may move as it grows.
         interactions: Groups of features; those of different groups do not meet on a tree's path.
         categories: Features that are told apart rather than measured, made by the step ``ordinal``.
+        threads: Threads of one fit, or of each worker of a distributed one.
+        training: Where the training rows are: in the memory of the worker that fits, ``external``
+            on its disk, or ``distributed`` among several workers.
+        workers: Workers that fit one model together, where training is distributed.
         device: What fits; answers are computed on a CPU.
         calibration: How probabilities are corrected by the validation rows.
         threshold: What mistakes cost; decides from which probability on the second class is told.
@@ -100,6 +106,8 @@ class ModelConfig(Declared):
     calibration: Calibration | None = Field(default=None, exclude_if=_NONE)
     threshold: ThresholdConfig | None = Field(default=None, exclude_if=_NONE)
     ensemble: EnsembleConfig | None = Field(default=None, exclude_if=_NONE)
+    training: TrainingMode = Field(default="memory", exclude_if=partial(operator.eq, "memory"))
+    workers: int = Field(default=1, ge=1, le=1000, exclude_if=partial(operator.eq, 1))
 
     @field_validator("family")
     @classmethod
@@ -124,6 +132,11 @@ class ModelConfig(Declared):
     def family_name(self) -> str:
         """The family with its class, such as ``sklearn:GaussianNB``."""
         return self.family if self.estimator is None else f"{self.family}:{self.estimator}"
+
+    @property
+    def is_streamed(self) -> bool:
+        """Whether no process ever holds the whole matrix."""
+        return self.training != "memory"
 
     @property
     def own_class(self) -> str | None:

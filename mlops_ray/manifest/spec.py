@@ -146,7 +146,7 @@ class Spec(Document):
         seed_rule: Name of the derivation, see `mlops_ray.runtime.seeds`.
         feature_set: Absent where none is used or declared, and before version 1.3.
         model: The family ``sklearn`` with its ``estimator`` since 1.6; what a fit is told beside
-            parameters since 1.8.
+            parameters since 1.8; ``training`` not in memory, and its ``workers``, since 1.10.
         search: Steps, conditions, searchers other than ``random`` and a warm start since 1.4,
             halving since 1.5, a timeout that is declared since 1.6, a time budget and patience
             since 1.9.
@@ -156,7 +156,7 @@ class Spec(Document):
     """
 
     schema_: Literal["mlops-ray/spec/v1"] = "mlops-ray/spec/v1"
-    schema_version: str = "1.9"
+    schema_version: str = "1.10"
     name: str
     owner: str
     objective: ObjectiveConfig

@@ -8,7 +8,7 @@ from mlops_ray.config.model import TASKS
 from mlops_ray.models.guidance import NO_GUIDANCE, Aspect, Guidance
 from mlops_ray.models.xgboost_booster import load_xgboost
 from mlops_ray.models.xgboost_params import XGBOOST_PARAMETERS
-from mlops_ray.models.xgboost_training import XGBoostTraining
+from mlops_ray.models.xgboost_training import training_of_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from mlops_ray.config.model import Task
     from mlops_ray.models.xgboost_booster import FittedXGBoost
+    from mlops_ray.models.xgboost_training import XGBoostTraining
 
 __all__ = ["XGBoostFamily"]
 
@@ -68,7 +69,7 @@ class XGBoostFamily:
         guidance: Guidance = NO_GUIDANCE,
     ) -> XGBoostTraining:
         """Quantise rows for many fits; see `estimator.Family.prepare`."""
-        return XGBoostTraining(X, y, task, n_classes, threads, guidance)
+        return training_of_rows(X, y, task, n_classes, threads, guidance)
 
     def from_files(
         self, files: Mapping[str, bytes], *, task: Task, n_classes: int

@@ -9,7 +9,7 @@ a process.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 import xgboost
@@ -21,13 +21,22 @@ from mlops_ray.models.xgboost_booster import CODES_ATTRIBUTE, FittedXGBoost
 from mlops_ray.models.xgboost_params import CATEGORY_PARAMETERS, OBJECTIVES, XGBOOST_PARAMETERS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from mlops_ray.config.model import Task
 
-__all__ = ["XGBoostGrowth", "XGBoostTraining"]
+__all__ = [
+    "Quantised",
+    "XGBoostGrowth",
+    "XGBoostTraining",
+    "base_score",
+    "base_score_of_shares",
+    "training_of_rows",
+]
+
+Quantised: TypeAlias = xgboost.QuantileDMatrix | xgboost.ExtMemQuantileDMatrix
 
 _SEED_MODULUS: Final = 2**31  # Kept in the range of every generator behind the seed.
 _MOST_MATRICES: Final = 2  # One for each number of bins in turn; each is as large as the table.
@@ -48,7 +57,7 @@ class XGBoostGrowth:
     def __init__(
         self,
         settings: dict[str, Any],
-        rows: xgboost.QuantileDMatrix,
+        rows: Quantised,
         task: Task,
         codes: KnownCodes,
     ) -> None:
@@ -71,43 +80,38 @@ class XGBoostTraining:
     """Rows that many boosters share: checked once, and quantised once for each number of bins.
 
     Args:
-        X: Feature rows, shape ``(n_rows, n_features)``.
-        y: Class indices or target values, shape ``(n_rows,)``.
+        quantise: Quantises the rows into so many bins.
+        base_score: Where boosting starts from; see `base_score`.
         task: What is predicted.
         n_classes: Classes there are; 0 for a regression.
         threads: Threads of one fit.
         guidance: What the fits are told beside parameters.
-
-    Raises:
-        ModelError: The rows cannot be used.
+        codes: Of features with categories.
     """
 
     def __init__(
         self,
-        X: NDArray[np.float32],
-        y: NDArray[np.int32] | NDArray[np.float64],
+        quantise: Callable[[int], Quantised],
+        base_score: float | list[float],
         task: Task,
         n_classes: int,
         threads: int,
         guidance: Guidance = NO_GUIDANCE,
+        codes: KnownCodes | None = None,
     ) -> None:
-        check_training_inputs(X, y)
-        if task != "regression":
-            check_class_indices(y, n_classes)
-        self._codes = KnownCodes.of_rows(X, guidance.categories)
-        self._X, self._y, self._task, self._threads = X, y, task, threads
-        self._guidance = guidance
+        self._quantise, self._task = quantise, task
+        self._codes = codes or KnownCodes.from_text("{}")
         self._fixed: dict[str, Any] = {
             "objective": OBJECTIVES[task],
             "nthread": threads,
             "device": guidance.device,
             "seed_per_iteration": True,
-            "base_score": _base_score(y, task, guidance.weights),
+            "base_score": base_score,
             **_constraints(guidance),
         }
         if task == "multiclass":
             self._fixed["num_class"] = n_classes
-        self._quantised: dict[int, xgboost.QuantileDMatrix] = {}
+        self._quantised: dict[int, Quantised] = {}
 
     def fit(self, params: Mapping[str, object], *, seed: int) -> FittedXGBoost:
         """Fit a booster; see `estimator.Family.fit`."""
@@ -123,7 +127,7 @@ class XGBoostTraining:
 
     def _settings(
         self, params: Mapping[str, object], seed: int
-    ) -> tuple[dict[str, Any], xgboost.QuantileDMatrix, int]:
+    ) -> tuple[dict[str, Any], Quantised, int]:
         settings: dict[str, Any] = XGBOOST_PARAMETERS.resolve(params, self._task)
         n_rounds = settings.pop("n_estimators")
         if not self._codes:
@@ -131,23 +135,54 @@ class XGBoostTraining:
         rows = self._rows(settings["max_bin"])
         return {**settings, **self._fixed, "seed": seed % _SEED_MODULUS}, rows, n_rounds
 
-    def _rows(self, max_bin: int) -> xgboost.QuantileDMatrix:
+    def _rows(self, max_bin: int) -> Quantised:
         if max_bin not in self._quantised:
             while len(self._quantised) >= _MOST_MATRICES:
                 del self._quantised[next(iter(self._quantised))]
-            self._quantised[max_bin] = xgboost.QuantileDMatrix(
-                self._codes.without_others(self._X),
-                self._y,
-                weight=self._guidance.weights,
-                feature_types=self._feature_types(),
-                enable_categorical=bool(self._codes),
-                nthread=self._threads,
-                max_bin=max_bin,
-            )
+            self._quantised[max_bin] = self._quantise(max_bin)
         return self._quantised[max_bin]
 
-    def _feature_types(self) -> list[str] | None:
-        return ["c" if n else "q" for n in self._guidance.categories] if self._codes else None
+
+def training_of_rows(
+    X: NDArray[np.float32],
+    y: NDArray[np.int32] | NDArray[np.float64],
+    task: Task,
+    n_classes: int,
+    threads: int,
+    guidance: Guidance = NO_GUIDANCE,
+) -> XGBoostTraining:
+    """Training on rows in memory.
+
+    Args:
+        X: Feature rows, shape ``(n_rows, n_features)``.
+        y: Class indices or target values, shape ``(n_rows,)``.
+        task: What is predicted.
+        n_classes: Classes there are; 0 for a regression.
+        threads: Threads of one fit.
+        guidance: What the fits are told beside parameters.
+
+    Raises:
+        ModelError: The rows cannot be used.
+    """
+    check_training_inputs(X, y)
+    if task != "regression":
+        check_class_indices(y, n_classes)
+    codes = KnownCodes.of_rows(X, guidance.categories)
+    types = ["c" if n else "q" for n in guidance.categories] if codes else None
+
+    def quantise(max_bin: int) -> Quantised:
+        return xgboost.QuantileDMatrix(
+            codes.without_others(X),
+            y,
+            weight=guidance.weights,
+            feature_types=types,
+            enable_categorical=bool(codes),
+            nthread=threads,
+            max_bin=max_bin,
+        )
+
+    score = base_score(y, task, guidance.weights)
+    return XGBoostTraining(quantise, score, task, n_classes, threads, guidance, codes)
 
 
 def _constraints(guidance: Guidance) -> dict[str, Any]:
@@ -164,15 +199,36 @@ def _note_codes(booster: xgboost.Booster, codes: KnownCodes) -> None:
         booster.set_attr(**{CODES_ATTRIBUTE: codes.to_text()})
 
 
-def _base_score(
-    y: NDArray[np.int32] | NDArray[np.float64], task: Task, weights: NDArray[np.float64] | None
+def base_score(
+    y: NDArray[np.int32] | NDArray[np.float64],
+    task: Task,
+    weights: NDArray[np.float64] | None = None,
 ) -> float | list[float]:
-    """Mean target, share of class 1, or centred logarithms of the class shares."""
+    """Mean target, share of class 1, or centred logarithms of the class shares.
+
+    Args:
+        y: Class indices or target values, shape ``(n_rows,)``.
+        task: What is predicted.
+        weights: How much each row counts; None where all count the same.
+    """
     if task == "regression":
         if weights is None:
             return math.fsum(y.tolist()) / y.size
         return math.fsum((weights * y).tolist()) / math.fsum(weights.tolist())
-    shares = _shares(y.astype(np.int64), weights)
+    return base_score_of_shares(_shares(y.astype(np.int64), weights), task)
+
+
+def base_score_of_shares(shares: Sequence[float], task: Task) -> float | list[float]:
+    """The base score of a classification.
+
+    Args:
+        shares: Share of each class in the rows.
+        task: What is predicted.
+
+    Example:
+        >>> base_score_of_shares([0.75, 0.25], "binary")
+        0.25
+    """
     if task == "binary":
         return shares[1]
     logarithms = [math.log(share) for share in shares]

@@ -97,6 +97,7 @@ class Attempt:
                 code=self.code,
                 cleanup=cleanup,
                 progress=self.progress,
+                n_fitting=frozen.spec.model.workers,
                 on_joined=self._joined,
             )
             cleanup.callback(self._note_cluster, workers)

@@ -208,13 +208,21 @@ class Context:
         """Refuses in workers an estimator family of other code; None where it is one of ours."""
         return guard_of(family_names(self.spec), self.code)
 
+    def check_unchanged(self) -> None:
+        """After a pass over the input.
+
+        Raises:
+            SourceError: A file changed while it was read.
+        """
+        check_unchanged(self.files, self.store, self.digests)
+
     def facts_of_reading(self, unit_map: UnitMap) -> tuple[str, dict[str, Any]]:
         """After a pass: what did the work, and its counters.
 
         Raises:
             SourceError: A file changed while it was read.
         """
-        check_unchanged(self.files, self.store, self.digests)
+        self.check_unchanged()
         facts: dict[str, Any] = {"units": len(self.units)}
         if self.means.is_small:
             return "driver", facts

@@ -44,6 +44,7 @@ class Stage:
         computes_features: Whether it runs the feature functions that a project declares.
         draws_trials: Whether it runs the searcher.
         runs_family: Whether it fits or asks estimators.
+        reads_streams: Whether it runs them where it has to read the rows itself.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Stage:
     computes_features: bool = False
     draws_trials: bool = False
     runs_family: bool = False
+    reads_streams: bool = False
 
     @property
     def module(self) -> str:
@@ -60,7 +62,8 @@ class Stage:
 
     def modules(self, spec: Spec) -> list[str]:
         """All modules whose import closures are the stage's code."""
-        functions = function_modules(spec) if self.computes_features else []
+        is_reader = self.computes_features or (self.reads_streams and spec.model.is_streamed)
+        functions = function_modules(spec) if is_reader else []
         searcher = searcher_modules(spec) if self.draws_trials else []
         return [
             self.module,
@@ -192,7 +195,8 @@ def _features_params(spec: Spec) -> dict[str, Any]:
     declared = [feature.model_dump(mode="json", exclude_none=True) for feature in spec.features]
     chosen = spec.feature_set
     used = {} if chosen is None or chosen.used is None else {"feature_set": {"use": chosen.used}}
-    return {**_matrix_params(spec), **used, "features": declared}
+    streamed = {"model": {"training": "external"}} if spec.model.is_streamed else {}
+    return {**_matrix_params(spec), **used, **streamed, "features": declared}
 
 
 def _model_params(spec: Spec) -> dict[str, Any]:
@@ -203,13 +207,28 @@ def _model_params(spec: Spec) -> dict[str, Any]:
     }
 
 
+def _learning_params(spec: Spec) -> dict[str, Any]:
+    """Of a stage that fits: where it reads the rows itself, all that makes them, too."""
+    model = _model_params(spec)
+    if not spec.model.is_streamed:
+        return model
+    matrix = _matrix_params(spec)
+    return {**matrix, **model, "data": {**matrix["data"], **model["data"]}}
+
+
 def _search_params(spec: Spec) -> dict[str, Any]:
     search = spec.search.model_dump(mode="json", exclude={"refit_on"})
-    return {**_model_params(spec), "search": search, "seed": spec.seeds["search"]}
+    params, seed = _learning_params(spec), spec.seeds["search"]
+    if not spec.model.is_streamed:
+        return {**params, "search": search, "seed": seed}
+    # How the last fit is shared out does not concern its trials.
+    model = {k: v for k, v in params["model"].items() if k != "workers"}
+    model["training"] = "external"
+    return {**params, "model": model, "search": search, "seed": f"{params['seed']} {seed}"}
 
 
 def _refit_params(spec: Spec) -> dict[str, Any]:
-    return {**_model_params(spec), "search": {"refit_on": spec.search.refit_on}}
+    return {**_learning_params(spec), "search": {"refit_on": spec.search.refit_on}}
 
 
 def _evaluate_params(spec: Spec) -> dict[str, Any]:
@@ -221,7 +240,20 @@ def _gate_params(spec: Spec) -> dict[str, Any]:
     return {"gates": [gate.model_dump(mode="json") for gate in spec.gates]}
 
 
-_MATRICES: Final = ("features.state", "features.labels", "features.train", "features.valid")
+_FITTED: Final = ("features.state", "features.labels")
+
+
+def _learned_from(*more: str) -> Callable[[Spec, Outputs], dict[str, str]]:
+    """Inputs of a stage that fits: the matrices, or all that decides the rows that it reads."""
+    matrices = _outputs(*_FITTED, "features.train", "features.valid", *more)
+    streams = _and_rows(*_FITTED, *more)
+    return lambda spec, done: (streams if spec.model.is_streamed else matrices)(spec, done)
+
+
+def _evaluate_inputs(spec: Spec, done: Outputs) -> dict[str, str]:
+    valid = "profile.valid" if spec.model.is_streamed else "features.valid"
+    return _and_rows(*_FITTED, valid, "search.trials", "refit.bundle")(spec, done)
+
 
 STAGES: Final = (
     Stage("ingest", lambda spec, _: _files(spec), _ingest_params),
@@ -233,19 +265,24 @@ STAGES: Final = (
         _features_params,
         computes_features=True,
     ),
-    Stage("search", _outputs(*_MATRICES), _search_params, draws_trials=True, runs_family=True),
+    Stage(
+        "search",
+        _learned_from(),
+        _search_params,
+        draws_trials=True,
+        runs_family=True,
+        reads_streams=True,
+    ),
     Stage(
         "refit",
-        _outputs(*_MATRICES, "search.trials", "profile.train"),
+        _learned_from("search.trials", "profile.train"),
         _refit_params,
         computes_features=True,
         runs_family=True,
     ),
     Stage(
         "evaluate",
-        _and_rows(
-            "features.state", "features.labels", "features.valid", "search.trials", "refit.bundle"
-        ),
+        _evaluate_inputs,
         _evaluate_params,
         computes_features=True,
         runs_family=True,

@@ -29,7 +29,7 @@ from mlops_ray.pipeline.threshold import threshold_bytes
 from mlops_ray.pipeline.upload import check_outlives_upload
 from mlops_ray.pipeline.warm_start import with_warm_start
 from mlops_ray.runtime.address import check_address
-from mlops_ray.runtime.resources import check_threads
+from mlops_ray.runtime.resources import check_threads, check_workers
 from mlops_ray.storage import DigestCache, fail_point
 from mlops_ray.telemetry import LoggedProgress, RunLog, SilentProgress
 
@@ -253,7 +253,9 @@ class Pipeline:
     def _check_place(self, address: str | None, num_cpus: int | None) -> None:
         target = address or os.environ.get("RAY_ADDRESS") or "local"
         if target == "local":
-            check_threads(self.loaded.config.model.threads, num_cpus or os.cpu_count() or 1)
+            model, cpus = self.loaded.config.model, num_cpus or os.cpu_count() or 1
+            check_threads(model.threads, cpus)
+            check_workers(model.workers, model.threads, cpus)
         else:
             check_address(target)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from mlops_ray.data.profile import Profile
 from mlops_ray.errors import ManifestError
 from mlops_ray.features.compiled import CompiledTransform
 from mlops_ray.features.folds import NO_FOLDS, Folds
@@ -27,6 +28,8 @@ __all__ = [
     "labels_of",
     "labels_to_bytes",
     "matrix_of",
+    "matrix_plan",
+    "n_rows_of",
     "state_of",
 ]
 
@@ -76,19 +79,20 @@ def matrix_of(context: Context, part: SplitName) -> Matrix:
     return context.value(context.output(f"features.{part}"), matrix_from_bytes)
 
 
-def build_matrices(
+def n_rows_of(context: Context, part: SplitName) -> int:
+    """Rows of a part, from its profile."""
+    profile = context.value(
+        context.output(f"profile.{part}"), lambda data: Profile.from_json(from_canonical(data))
+    )
+    return profile.n_rows
+
+
+def matrix_plan(
     context: Context, state: FeatureState, labels: tuple[Value, ...], parts: tuple[SplitName, ...]
-) -> tuple[dict[SplitName, Matrix], str, dict[str, Any]]:
-    """Matrices of some parts; rows of other parts never leave the unit that reads them.
-
-    Returns:
-        The matrices, what read the data, and its counters.
-
-    Raises:
-        DataError: The data cannot be read, or a file changed meanwhile.
-    """
+) -> MatrixPlan:
+    """What the rows of some parts are made of."""
     data = context.spec.data
-    plan = MatrixPlan(
+    return MatrixPlan(
         schema=context.schema,
         transform=CompiledTransform(state),
         split=context.split_rows,
@@ -100,6 +104,20 @@ def build_matrices(
         check=context.check,
         weight=data.weight,
     )
+
+
+def build_matrices(
+    context: Context, state: FeatureState, labels: tuple[Value, ...], parts: tuple[SplitName, ...]
+) -> tuple[dict[SplitName, Matrix], str, dict[str, Any]]:
+    """Matrices of some parts; rows of other parts never leave the unit that reads them.
+
+    Returns:
+        The matrices, what read the data, and its counters.
+
+    Raises:
+        DataError: The data cannot be read, or a file changed meanwhile.
+    """
+    plan = matrix_plan(context, state, labels, parts)
     unit_map = context.unit_map()
     work = context.guarded(partial(matrix_of_unit, plan))
     payloads = unit_map(work, context.units)

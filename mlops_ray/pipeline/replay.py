@@ -80,6 +80,7 @@ def replay(request: dict[str, Any]) -> dict[str, Any]:
                 code=folder,
                 cleanup=stack,
                 progress=progress,
+                n_fitting=spec.model.workers,
             ),
             progress=progress,
             digests=DigestCache(store.root / "digests.db"),

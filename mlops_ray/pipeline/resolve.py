@@ -14,7 +14,7 @@ from mlops_ray.data.quarantine import shared_schema
 from mlops_ray.data.schema import schema_of
 from mlops_ray.data.source import InputFile, find_files
 from mlops_ray.data.type_names import is_nested
-from mlops_ray.data.unit import check_typed, read_schema
+from mlops_ray.data.unit import check_typed, list_units, read_schema
 from mlops_ray.data.weights import check_weight_type
 from mlops_ray.errors import (
     ColumnError,
@@ -44,7 +44,7 @@ from mlops_ray.pipeline.searcher_checks import check_searcher
 from mlops_ray.pipeline.snapshot import snapshot_of, source_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from mlops_ray.config.loader import LoadedConfig
     from mlops_ray.data.schema import LogicalType, Schema
@@ -130,10 +130,12 @@ def resolve(
         ColumnError: A column is absent or has a type that its steps cannot take.
         ConfigError: The name of a file or a column seems to hold a secret.
         ConfigError: The pipeline file names no source, and no table was given.
+        ConfigError: A distributed fit has more workers than the input has units.
     """
     files, schema = _files_and_schema(loaded, root, store, data, keep=keep)
     check_rules(loaded)
     _check_own_code(loaded, root, feature_set)
+    _check_shares(loaded, files)
     special = _special_columns(loaded)
     try:
         _check_present(loaded, special, schema)
@@ -187,6 +189,20 @@ def _files_and_schema(
     files = find_files(config.source, root)
     read = shared_schema if config.on_bad_file == "quarantine" else read_schema
     return files, read(files, casts)
+
+
+def _check_shares(loaded: LoadedConfig, files: Sequence[FoundFile]) -> None:
+    """Each worker of a distributed fit takes units of its own."""
+    n_workers = loaded.config.model.workers
+    n_units = len(list_units(files)) if n_workers > 1 else n_workers
+    if n_units < n_workers:
+        raise ConfigError(
+            "the input cannot be shared out among so many workers",
+            f"{n_units} row groups or files",
+            f"at least {n_workers}",
+            "declare fewer 'model.workers', or write the table in more files or row groups",
+            _place(loaded, "model.workers"),
+        )
 
 
 def declared_casts(loaded: LoadedConfig) -> dict[str, LogicalType]:

@@ -51,6 +51,7 @@ class Workers:
         code: Folder of the captured code that the workers run.
         cleanup: Ends the connection.
         progress: Is told that Ray starts.
+        n_fitting: Workers that fit one model together.
         on_joined: Is called with a cluster that was joined, before anything runs there.
         cluster: The cluster, once it was needed.
     """
@@ -61,6 +62,7 @@ class Workers:
     code: Path | None
     cleanup: ExitStack
     progress: Progress
+    n_fitting: int = 1
     on_joined: Callable[[Cluster], None] | None = None
     cluster: Cluster | None = None
 
@@ -94,7 +96,7 @@ class Workers:
         if self.cluster is not None:
             return
         from mlops_ray.runtime.cluster import connect, cpus_of_nodes  # noqa: PLC0415 - imports Ray
-        from mlops_ray.runtime.resources import check_threads  # noqa: PLC0415
+        from mlops_ray.runtime.resources import check_threads, check_workers  # noqa: PLC0415
 
         self.progress.note("starting Ray")
         quiet_ray_loggers()
@@ -103,5 +105,6 @@ class Workers:
             connect(placement.address, placement.num_cpus, self.code, preload)
         )
         check_threads(self.threads, int(max(cpus_of_nodes(), default=0)))
+        check_workers(self.n_fitting, self.threads, self.cluster.cpus)
         if self.on_joined is not None and self.cluster.is_joined_here:
             self.on_joined(self.cluster)

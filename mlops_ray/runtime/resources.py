@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = [
     "check_gpus",
     "check_threads",
+    "check_workers",
     "memory_limit_bytes",
     "object_store_bytes",
     "shares_of_cpus",
@@ -44,6 +45,26 @@ def check_threads(threads: int, cpus: int) -> None:
             f"model.threads = {threads}",
             f"at most {cpus}",
             "lower model.threads, or join a larger cluster with --address",
+        )
+
+
+def check_workers(workers: int, threads: int, cpus: int) -> None:
+    """Refuse a fit whose workers do not fit into the cluster together.
+
+    Args:
+        workers: Workers that fit one model together.
+        threads: Threads of each.
+        cpus: CPUs of the whole cluster.
+
+    Raises:
+        ResourceError: There are fewer CPUs.
+    """
+    if workers > 1 and workers * threads > cpus:
+        raise ResourceError(
+            "the workers of one fit ask for more threads than the cluster has CPUs",
+            f"model.workers = {workers}, model.threads = {threads}",
+            f"at most {cpus} threads in all",
+            "lower model.workers or model.threads, or join a larger cluster with --address",
         )
 
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from mlops_ray.models.families import family_named
 from mlops_ray.models.guidance import NO_GUIDANCE, Guidance, guided
@@ -18,6 +19,7 @@ from mlops_ray.search.trial import TrialRecord, failure_message
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from contextlib import AbstractContextManager
 
     import numpy as np
     from numpy.typing import NDArray
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from mlops_ray.search.patience import Patience
     from mlops_ray.search.step import Step
 
-__all__ = ["SearchTask", "TrialRunner"]
+__all__ = ["SearchTask", "TrialRows", "TrialRunner", "TrialTask"]
 
 _GROWTHS_BYTES: Final = 256 * 2**20
 # What a live booster holds of each training row: margin, gradient, its place in the tree.
@@ -36,9 +38,47 @@ _BYTES_A_MARGIN: Final = 24
 _BYTES_A_GROWTH: Final = 2**19
 
 
+class TrialRows(Protocol):
+    """The rows of a search as a process has them."""
+
+    @property
+    def n_train(self) -> int:
+        """Rows that are fitted to."""
+
+    def training(self) -> Training:
+        """The training rows, made ready for many fits."""
+
+    def scores(self, fitted: Fitted) -> dict[str, float]:
+        """All metrics of the task on the validation rows."""
+
+
+class TrialTask(Protocol):
+    """Everything the trials of a search share, wherever their rows are; see `SearchTask`."""
+
+    @property
+    def family(self) -> str: ...  # noqa: D102 - see the class
+    @property
+    def task(self) -> Task: ...  # noqa: D102 - see the class
+    @property
+    def n_classes(self) -> int: ...  # noqa: D102 - see the class
+    @property
+    def params(self) -> Mapping[str, Any]: ...  # noqa: D102 - see the class
+    @property
+    def metric(self) -> MetricName: ...  # noqa: D102 - see the class
+    @property
+    def threads(self) -> int: ...  # noqa: D102 - see the class
+    @property
+    def patience(self) -> Patience | None: ...  # noqa: D102 - see the class
+    @property
+    def guidance(self) -> Guidance: ...  # noqa: D102 - see the class
+
+    def rows(self) -> AbstractContextManager[TrialRows]:
+        """Open the rows in this process, for as long as trials run."""
+
+
 @dataclass(frozen=True, slots=True)
 class SearchTask:
-    """Everything the trials of a search share.
+    """Everything the trials of a search share, the rows in memory.
 
     Attributes:
         X_train: Rows to fit on, shape ``(n_train, n_features)``.
@@ -70,6 +110,33 @@ class SearchTask:
     guidance: Guidance = NO_GUIDANCE
     guard: CodeGuard | None = None
 
+    @property
+    def n_train(self) -> int:
+        """Rows that are fitted to."""
+        return int(self.y_train.size)
+
+    def rows(self) -> AbstractContextManager[TrialRows]:
+        """They are here."""
+        return nullcontext(self)
+
+    def training(self) -> Training:
+        """See `TrialRows.training`."""
+        if self.guard is not None:
+            self.guard.check()
+        return guided(
+            family_named(self.family),
+            self.X_train,
+            self.y_train,
+            self.guidance,
+            task=self.task,
+            n_classes=self.n_classes,
+            threads=self.threads,
+        )
+
+    def scores(self, fitted: Fitted) -> dict[str, float]:
+        """See `TrialRows.scores`."""
+        return score_all(self.task, self.y_valid, fitted.predict(self.X_valid))
+
 
 class TrialRunner:
     """Runs steps of a search in one process; the training rows are made ready once.
@@ -78,9 +145,16 @@ class TrialRunner:
         task: What all trials share.
     """
 
-    def __init__(self, task: SearchTask) -> None:
+    def __init__(self, task: TrialTask) -> None:
         self._task = task
         self._growths: OrderedDict[int, Growth] = OrderedDict()
+        self._opened = ExitStack()
+
+    def close(self) -> None:
+        """Let go of the rows; nothing is run after it."""
+        self._growths.clear()
+        self.__dict__.pop("_training", None)
+        self._opened.close()
 
     def run(self, step: Step) -> TrialRecord:
         """Fit and score one trial, or go on with it to a rung; errors become `failed` records."""
@@ -89,7 +163,7 @@ class TrialRunner:
         rungs = () if step.rounds is None else ((step.rounds, None),)
         try:
             fitted = self._fitted(step)
-            scores = score_all(task.task, task.y_valid, fitted.predict(task.X_valid))
+            scores = self._rows.scores(fitted)
         except Exception as error:  # noqa: BLE001 - a search survives whatever its trials die of
             self.drop(index)
             kind, text = type(error).__name__, failure_message(error)
@@ -121,20 +195,13 @@ class TrialRunner:
     @cached_property
     def _most_growths(self) -> int:
         """Live fits that are kept; the oldest are dropped and would be fitted anew."""
-        n_margins = self._task.y_train.size * max(1, self._task.n_classes)
+        n_margins = self._rows.n_train * max(1, self._task.n_classes)
         return max(2, _GROWTHS_BYTES // (n_margins * _BYTES_A_MARGIN + _BYTES_A_GROWTH))
 
     @cached_property
+    def _rows(self) -> TrialRows:
+        return self._opened.enter_context(self._task.rows())
+
+    @cached_property
     def _training(self) -> Training:
-        task = self._task
-        if task.guard is not None:
-            task.guard.check()
-        return guided(
-            family_named(task.family),
-            task.X_train,
-            task.y_train,
-            task.guidance,
-            task=task.task,
-            n_classes=task.n_classes,
-            threads=task.threads,
-        )
+        return self._rows.training()

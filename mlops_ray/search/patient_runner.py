@@ -17,7 +17,7 @@ from mlops_ray.models.families import family_named
 from mlops_ray.search.objective import TrialRunner
 
 if TYPE_CHECKING:
-    from mlops_ray.search.objective import SearchTask
+    from mlops_ray.search.objective import TrialTask
     from mlops_ray.search.patience import Patience
     from mlops_ray.search.step import Step
     from mlops_ray.search.trial import TrialRecord
@@ -64,7 +64,7 @@ class _Course:
         return replace(found, rungs=rungs, rounds=rounds, curve=self.curve)
 
 
-def runner_of(task: SearchTask) -> TrialRunner | PatientRunner:
+def runner_of(task: TrialTask) -> TrialRunner | PatientRunner:
     """What runs the steps of a search, with the patience that it has."""
     runner = TrialRunner(task)
     return runner if task.patience is None else PatientRunner(runner, task, task.patience)
@@ -79,7 +79,7 @@ class PatientRunner:
         patience: When a trial ends.
     """
 
-    def __init__(self, runner: TrialRunner, task: SearchTask, patience: Patience) -> None:
+    def __init__(self, runner: TrialRunner, task: TrialTask, patience: Patience) -> None:
         self._runner = runner
         self._task = task
         self._patience = patience
@@ -103,6 +103,11 @@ class PatientRunner:
             self._runner.drop(step.index)
             del self._courses[step.index]
         return course.record(step.rounds)
+
+    def close(self) -> None:
+        """See `TrialRunner.close`."""
+        self._courses.clear()
+        self._runner.close()
 
     def _look(self, step: Step, n_rounds: int) -> TrialRecord:
         return self._runner.run(replace(step, rounds=n_rounds))

@@ -22,7 +22,7 @@ from ray import tune
 from mlops_ray.search.patient_runner import runner_of
 
 if TYPE_CHECKING:
-    from mlops_ray.search.objective import SearchTask
+    from mlops_ray.search.objective import TrialTask
     from mlops_ray.search.step import Step
 
 __all__ = ["CPU_KEY", "RECORD_KEY", "SLOT_KEY", "SearchSlot"]
@@ -35,7 +35,7 @@ CPU_KEY: Final = "cpu_s"
 class SearchSlot(tune.Trainable):
     """Runs the steps it is given and reports the record of each as JSON text, and its CPU time."""
 
-    def setup(self, config: dict[str, Any], task: SearchTask | None = None) -> None:  # noqa: ARG002 - Tune's signature
+    def setup(self, config: dict[str, Any], task: TrialTask | None = None) -> None:  # noqa: ARG002 - Tune's signature
         """Take the data, which Tune fetches from the object store once an actor."""
         if task is None:
             raise ValueError("the search task comes through tune.with_parameters")
@@ -63,3 +63,7 @@ class SearchSlot(tune.Trainable):
             RECORD_KEY: record.to_bytes().decode(),
             CPU_KEY: time.process_time() - before_s,
         }
+
+    def cleanup(self) -> None:
+        """Let go of the rows, which may lie on this machine's disk."""
+        self._runner.close()

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from mlops_ray.search.agenda import Agenda
-    from mlops_ray.search.objective import SearchTask
+    from mlops_ray.search.objective import TrialTask
     from mlops_ray.search.trial import TrialRecord
 
 __all__ = ["run_search"]
@@ -57,7 +57,7 @@ _TUNE_ENVIRONMENT: Final[dict[str, str | None]] = {
 
 
 def run_search(
-    task: SearchTask,
+    task: TrialTask,
     agenda: Agenda,
     on_step: Callable[[TrialRecord], None] = lambda _: None,
     on_trial: Callable[[TrialRecord], None] = lambda _: None,
@@ -111,7 +111,7 @@ def run_search(
     return agenda.records
 
 
-def _shares(task: SearchTask) -> tuple[int, dict[str, float]]:
+def _shares(task: TrialTask) -> tuple[int, dict[str, float]]:
     """How many slots there are, and what each asks Ray for."""
     cpus = cpus_of_nodes()
     check_threads(task.threads, int(max(cpus, default=0)))

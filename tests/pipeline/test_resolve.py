@@ -309,3 +309,12 @@ def test_a_weight_is_read_and_no_glob_takes_it_for_a_feature(resolved):
 
     assert [spec.name for spec in found.features] == ["city"]
     assert "area" in found.schema
+
+
+def test_more_workers_than_pieces_of_the_input_are_refused(resolved):
+    new = "model: {family: xgboost, training: distributed, workers: 2, params: {n_estimators: 5}}"
+
+    with pytest.raises(ConfigError, match="so many workers: got 1 row groups") as refused:
+        resolved("model: {family: xgboost, params: {n_estimators: 5}}", new)
+
+    assert refused.value.where.key == "model.workers"

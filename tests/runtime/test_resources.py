@@ -5,6 +5,7 @@ from mlops_ray.errors import ResourceError
 from mlops_ray.runtime.resources import (
     check_gpus,
     check_threads,
+    check_workers,
     memory_limit_bytes,
     object_store_bytes,
     shares_of_cpus,
@@ -21,6 +22,14 @@ def test_threads_may_fill_the_cluster():
 def test_more_threads_than_cpus_are_refused_with_both_numbers():
     with pytest.raises(ResourceError, match=r"model.threads = 8, wanted at most 2"):
         check_threads(8, 2)
+
+
+def test_workers_of_one_fit_may_fill_the_cluster_together_and_no_more():
+    check_workers(3, 2, cpus=6)
+    check_workers(1, 8, cpus=6)  # Which is a matter of `check_threads`.
+
+    with pytest.raises(ResourceError, match=r"model.workers = 4, model.threads = 2.*at most 6"):
+        check_workers(4, 2, cpus=6)
 
 
 def test_container_limit_is_respected(tmp_path, monkeypatch):

@@ -1,4 +1,7 @@
-"""Features: fitted to the training profile alone; matrices of train and valid, no test row."""
+"""Features: fitted to the training profile alone; matrices of train and valid, no test row.
+
+Where training is streamed there are no matrices: who fits reads the rows itself.
+"""
 
 from __future__ import annotations
 
@@ -35,12 +38,14 @@ def execute(context: Context) -> Finished:
         "state": context.put("feature state", canonical_bytes(state.to_json()), value=state),
         "labels": context.put("labels", labels_to_bytes(labels), value=labels),
     }
+    more = {"columns": len(state.outputs), "passes": n_passes}
+    if context.spec.model.is_streamed:
+        return Finished(outputs, "driver", more)
     matrices, engine, facts = build_matrices(context, state, labels, ("train", "valid"))
     for name, matrix in matrices.items():
         data = matrix_to_bytes(matrix)
         outputs[name] = context.put(f"matrix {name}", data, value=matrix, again=True)
-    facts |= {"columns": len(state.outputs), "passes": n_passes}
-    return Finished(outputs, engine, facts)
+    return Finished(outputs, engine, {**facts, **more})
 
 
 class _FurtherPasses:

@@ -9,6 +9,7 @@ import ray
 
 from mlops_ray.data.profile import Profile
 from mlops_ray.features.compiled import CompiledTransform
+from mlops_ray.features.spool import spool_unit
 from mlops_ray.manifest import canonical_bytes, from_canonical
 from mlops_ray.models.ensemble import members_of
 from mlops_ray.models.families import family_named
@@ -17,12 +18,14 @@ from mlops_ray.models.packing import pack_bundle, signature_of
 from mlops_ray.models.refitting import Candidate, Refit, RefitTask
 from mlops_ray.pipeline.context import Finished
 from mlops_ray.pipeline.golden_records import golden_records
-from mlops_ray.pipeline.prepared import labels_of, matrix_of, state_of
+from mlops_ray.pipeline.prepared import labels_of, matrix_of, matrix_plan, state_of
+from mlops_ray.pipeline.streamed_fit import StreamedFit, fit_distributed, fit_external
 from mlops_ray.pipeline.worker import on_worker
 from mlops_ray.search.declared_patience import rounds_of_winner
 from mlops_ray.search.trial import best_trials, read_trial_table
 
 if TYPE_CHECKING:
+    from mlops_ray.data.split import SplitName
     from mlops_ray.features.state import FeatureState
     from mlops_ray.models.bundle import Bundle
     from mlops_ray.models.refitting import Refitted
@@ -36,55 +39,94 @@ DECISIONS_SCHEMA: Final = "mlops-ray/decisions/v1"
 
 def execute(context: Context) -> Finished:
     """Fit on a worker and pack transform, estimator, signature and golden examples."""
-    spec = context.spec
     context.means.connect()
-    task, state = _task(context), state_of(context)
-    family = family_named(spec.model.family_name)
-    signature = signature_of(state, family, spec.data.task, labels_of(context))
-    bundle, decided = on_worker(
-        context.guarded(_fit_and_pack, fits=True),
-        ray.put(task),
-        state,
-        signature,
-        _examples(context, signature, state),
-        threads=spec.model.threads,
-        gpus=int(spec.model.device == "cuda"),
-    )
+    fit = _fit_to_stream if context.spec.model.is_streamed else _fit_to_matrix
+    bundle, decided, facts = fit(context)
     for path, data in bundle.files.items():
         context.put(f"bundle {path}", data)
     outputs = {"bundle": context.put("bundle", canonical_bytes(bundle.tree()), value=bundle)}
     if decided:
         content = {"schema": DECISIONS_SCHEMA, **decided}
         outputs["decisions"] = context.put("decisions", canonical_bytes(content))
-    return Finished(outputs, "ray_task", {"rows": task.n_rows})
+    return Finished(outputs, "ray_task", facts)
+
+
+def _fit_to_matrix(context: Context) -> tuple[Bundle, dict[str, Any], dict[str, Any]]:
+    model, task, signature = context.spec.model, _task(context), _signature(context)
+    state = state_of(context)
+    bundle, decided = on_worker(
+        context.guarded(_fit_and_pack, fits=True),
+        ray.put(task),
+        state,
+        signature,
+        _examples(context, signature, state),
+        threads=model.threads,
+        gpus=int(model.device == "cuda"),
+    )
+    return bundle, decided, {"rows": task.n_rows}
+
+
+def _fit_to_stream(context: Context) -> tuple[Bundle, dict[str, Any], dict[str, Any]]:
+    """The best trial's parameters alone, on rows that whoever fits reads itself."""
+    spec, signature, state = context.spec, _signature(context), state_of(context)
+    parts: tuple[SplitName, ...]
+    parts = ("train",) if spec.search.refit_on == "train" else ("train", "valid")
+    (best,) = _candidates(context)
+    fit = StreamedFit(
+        plan=matrix_plan(context, state, labels_of(context), parts),
+        units=context.units,
+        work=context.guarded(spool_unit),
+        task=signature.task,
+        n_classes=signature.n_classes,
+        params=best.params,
+        seed=best.seed,
+        threads=spec.model.threads,
+        guidance=guidance_of(spec.model, state, None),
+    )
+    facts = {"units": len(context.units), "workers": spec.model.workers}
+    if spec.model.training == "distributed":
+        files = fit_distributed(fit, spec.model.workers)
+    else:
+        files = on_worker(fit_external, fit, threads=fit.threads)
+    context.check_unchanged()
+    pack, examples = context.guarded(_pack), _examples(context, signature, state)
+    return on_worker(pack, files, state, signature, examples, threads=1), {}, facts
+
+
+def _signature(context: Context) -> Signature:
+    spec, state = context.spec, state_of(context)
+    family = family_named(spec.model.family_name)
+    return signature_of(state, family, spec.data.task, labels_of(context))
 
 
 def _task(context: Context) -> RefitTask:
     spec = context.spec
     train, valid = matrix_of(context, "train"), matrix_of(context, "valid")
-    n = 1 if spec.model.ensemble is None else spec.model.ensemble.top
-    trials = context.value(context.output("search.trials"), read_trial_table)
     return RefitTask(
         train=train,
         valid=valid,
         on_valid=spec.search.refit_on != "train",
-        candidates=tuple(
-            Candidate(
-                trial.index,
-                {
-                    **spec.model.params,
-                    **trial.params,
-                    **rounds_of_winner(spec.model, trial.rounds),
-                },
-                int(trial.seed),
-            )
-            for trial in best_trials(trials, spec.objective.mode, n)
-        ),
+        candidates=_candidates(context),
         model=spec.model,
         guidance=guidance_of(spec.model, state_of(context), train.weights),
         task=spec.data.task,
         n_classes=len(labels_of(context)),
         objective=spec.objective,
+    )
+
+
+def _candidates(context: Context) -> tuple[Candidate, ...]:
+    """The trials that may answer, with all their parameters."""
+    model, mode = context.spec.model, context.spec.objective.mode
+    n = 1 if model.ensemble is None else model.ensemble.top
+    trials = context.value(context.output("search.trials"), read_trial_table)
+    return tuple(
+        Candidate(
+            trial.index,
+            {**model.params, **trial.params, **rounds_of_winner(model, trial.rounds)},
+            int(trial.seed),
+        )
+        for trial in best_trials(trials, mode, n)
     )
 
 
@@ -130,3 +172,14 @@ def _decided(task: RefitTask, refitted: Refitted, bundle: Bundle) -> dict[str, A
     if refitted.decision is not None:
         decided["threshold"] = asdict(refitted.decision)
     return decided
+
+
+def _pack(
+    files: dict[str, bytes],
+    state: FeatureState,
+    signature: Signature,
+    examples: list[dict[str, Any]],
+) -> Bundle:
+    family = family_named(signature.family)
+    fitted = family.from_files(files, task=signature.task, n_classes=signature.n_classes)
+    return pack_bundle(state, signature, fitted, examples)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from mlops_ray.features.spool import spool_unit
 from mlops_ray.models.feature_roles import guidance_of
 from mlops_ray.pipeline.context import Finished
-from mlops_ray.pipeline.prepared import labels_of, matrix_of, state_of
+from mlops_ray.pipeline.prepared import labels_of, matrix_of, matrix_plan, state_of
 from mlops_ray.search.agenda import Agenda
 from mlops_ray.search.budget import Budget
 from mlops_ray.search.cpu_use import CpuUse
@@ -18,11 +19,13 @@ from mlops_ray.search.ledger import open_ledger
 from mlops_ray.search.objective import SearchTask
 from mlops_ray.search.scoreboard import Scoreboard
 from mlops_ray.search.searchers.declared import declared_searcher
+from mlops_ray.search.streamed_task import StreamedTask
 from mlops_ray.search.trial import best_trial, read_trial_table, trial_table
 from mlops_ray.search.tuner import run_search
 
 if TYPE_CHECKING:
     from mlops_ray.pipeline.context import Context
+    from mlops_ray.search.objective import TrialTask
     from mlops_ray.search.trial import TrialRecord
 
 __all__ = ["execute"]
@@ -37,6 +40,8 @@ def execute(context: Context) -> Finished:
     context.means.connect()
     use = CpuUse()
     records = _searched(context, use)
+    if context.spec.model.is_streamed:
+        context.check_unchanged()
     best_trial(records, context.spec.objective.mode)
     outputs = {"trials": context.put("trials", trial_table(records), value=records)}
     counts: Counter[str] = Counter(record.status for record in records)
@@ -92,21 +97,30 @@ def _earlier_records(context: Context, name: str) -> list[TrialRecord]:
     return read_trial_table(data)
 
 
-def _task(context: Context) -> SearchTask:
+def _task(context: Context) -> TrialTask:
     spec = context.spec
+    model, task, labels = spec.model, spec.data.task, labels_of(context)
+    shared: dict[str, Any] = {
+        "task": task,
+        "n_classes": len(labels),
+        "params": model.params,
+        "metric": spec.objective.metric,
+        "threads": model.threads,
+        "patience": declared_patience(spec.search, model, task, spec.objective.mode),
+    }
+    state = state_of(context)
+    if model.is_streamed:
+        plan = matrix_plan(context, state, labels, ("train", "valid"))
+        work, guidance = context.guarded(spool_unit), guidance_of(model, state, None)
+        return StreamedTask(plan, context.units, work, guidance=guidance, **shared)
     train, valid = matrix_of(context, "train"), matrix_of(context, "valid")
     return SearchTask(
         X_train=train.X,
         y_train=train.y,
         X_valid=valid.X,
         y_valid=valid.y,
-        family=spec.model.family_name,
-        task=spec.data.task,
-        n_classes=len(labels_of(context)),
-        params=spec.model.params,
-        metric=spec.objective.metric,
-        threads=spec.model.threads,
-        patience=declared_patience(spec.search, spec.model, spec.data.task, spec.objective.mode),
-        guidance=guidance_of(spec.model, state_of(context), train.weights),
+        family=model.family_name,
+        guidance=guidance_of(model, state, train.weights),
         guard=context.family_guard,
+        **shared,
     )

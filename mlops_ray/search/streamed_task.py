@@ -1,0 +1,119 @@
+"""A search whose rows fit no worker: each slot writes them to its own disk once, in batches.
+
+The slot reads the input itself, as the tasks of the features stage do; rows of the test part never
+leave the unit in which they were read.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from mlops_ray.features.spool import spool
+from mlops_ray.models.guidance import NO_GUIDANCE, Guidance
+from mlops_ray.models.metrics import score_all
+from mlops_ray.models.xgboost_stream import StreamedRows, external_training
+from mlops_ray.runtime.session_folder import session_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from mlops_ray.config.model import MetricName, Task
+    from mlops_ray.data.split import SplitName
+    from mlops_ray.data.unit import Unit
+    from mlops_ray.features.spool import Spool, SpoolUnit
+    from mlops_ray.features.unit_rows import MatrixPlan
+    from mlops_ray.models.estimator import Fitted, Training
+    from mlops_ray.search.patience import Patience
+
+__all__ = ["StreamedTask", "spooled", "streamed_rows"]
+
+_TRAIN: Final[tuple[SplitName, ...]] = ("train",)
+_VALID: Final[tuple[SplitName, ...]] = ("valid",)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamedTask:
+    """Everything the trials of a search share, the rows still in the input.
+
+    Attributes:
+        plan: What the rows of train and valid are made of.
+        units: Where they are read.
+        work: `spool_unit`, as it is guarded.
+        task: What is predicted.
+        n_classes: Classes there are; 0 for a regression.
+        params: Fixed parameters; what is drawn for a trial goes over them.
+        metric: Objective.
+        threads: Threads of one fit.
+        patience: When a trial ends that gets no better; None where each makes all its rounds.
+        guidance: Constraints of the fits.
+        family: Name of the estimator family.
+    """
+
+    plan: MatrixPlan
+    units: Sequence[Unit]
+    work: SpoolUnit
+    task: Task
+    n_classes: int
+    params: Mapping[str, Any]
+    metric: MetricName
+    threads: int
+    patience: Patience | None = None
+    guidance: Guidance = NO_GUIDANCE
+    family: str = "xgboost"
+
+    @contextmanager
+    def rows(self) -> Iterator[_SpooledRows]:
+        """Write the rows to a folder of this process, which goes with it."""
+        with spooled(self.plan, self.units, self.threads, self.work) as rows:
+            yield _SpooledRows(self, rows)
+
+
+@dataclass(frozen=True, slots=True)
+class _SpooledRows:
+    """The rows of a search on disk."""
+
+    task: StreamedTask
+    spool: Spool
+
+    @property
+    def n_train(self) -> int:
+        """Rows that are fitted to."""
+        return self.spool.n_rows(_TRAIN)
+
+    def training(self) -> Training:
+        """See `TrialRows.training`."""
+        task = self.task
+        rows = streamed_rows(self.spool, _TRAIN, task.task, task.n_classes)
+        return external_training(rows, task.threads, self.spool.folder, task.guidance)
+
+    def scores(self, fitted: Fitted) -> dict[str, float]:
+        """All metrics of the task on the validation rows, which are answered batch by batch."""
+        answers = [fitted.predict(X) for X, _ in self.spool.batches(_VALID)]
+        return score_all(self.task.task, self.spool.targets(_VALID), np.concatenate(answers))
+
+
+@contextmanager
+def spooled(
+    plan: MatrixPlan, units: Sequence[Unit], threads: int, work: SpoolUnit
+) -> Iterator[Spool]:
+    """Rows on this machine's disk for the length of a block; see `features.spool.spool`.
+
+    They lie in the system's temporary folder (``TMPDIR``). What a process that was killed has left
+    there is removed by the next one that comes here.
+    """
+    with session_folder(Path(tempfile.gettempdir())) as folder:
+        yield spool(plan, units, folder, threads, work)
+
+
+def streamed_rows(
+    found: Spool, parts: Sequence[SplitName], task: Task, n_classes: int
+) -> StreamedRows:
+    """Rows of some parts, one part after another, for a fit."""
+    return StreamedRows(partial(found.batches, parts), found.targets(parts), task, n_classes)

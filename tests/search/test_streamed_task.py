@@ -1,0 +1,93 @@
+"""Trials on rows that lie on disk: the table of the same trials in memory."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from mlops_ray.features.matrix import gather, matrix_of_unit
+from mlops_ray.features.spool import spool_unit
+from mlops_ray.search.agenda import Agenda
+from mlops_ray.search.halving import Halving
+from mlops_ray.search.objective import SearchTask, TrialRunner
+from mlops_ray.search.streamed_task import StreamedTask
+from mlops_ray.search.trial import trial_table
+from mlops_ray.search.tuner import run_search
+
+SHARED = {
+    "task": "binary",
+    "n_classes": 2,
+    "params": {"n_estimators": 9, "subsample": 0.7},
+    "metric": "roc_auc",
+    "threads": 1,
+}
+
+
+class _Depths:
+    """A searcher that gives one depth after the other."""
+
+    learns = False
+
+    def ask(self, first, n):
+        return [{"max_depth": 1 + at % 5} for at in range(first, first + n)]
+
+    def tell(self, records):
+        pass
+
+
+def make_agenda(halving=None):
+    return Agenda(_Depths(), 6, 6, seed=9, halving=halving)
+
+
+def table_here(task, agenda):
+    runner = TrialRunner(task)
+    while not agenda.is_done:
+        for step in agenda.ready():
+            agenda.tell(runner.run(step))
+    runner.close()
+    return trial_table(agenda.records)
+
+
+@pytest.fixture
+def in_memory(unit_rows):
+    """The task of the same rows in memory."""
+    plan, units = unit_rows
+    parts = gather(plan, [matrix_of_unit(plan, unit) for unit in units])
+    train, valid = parts["train"], parts["valid"]
+    return SearchTask(train.X, train.y, valid.X, valid.y, "xgboost", **SHARED)
+
+
+@pytest.mark.parametrize("halving", [None, Halving((1, 3, 9), 3, 1, "max")])
+def test_the_table_is_that_of_the_same_trials_in_memory(
+    unit_rows, in_memory, halving, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    Path(tempfile.gettempdir()).mkdir()
+    task = StreamedTask(*unit_rows, spool_unit, **SHARED)
+
+    table = table_here(task, make_agenda(halving))
+
+    assert table == table_here(in_memory, make_agenda(halving))
+    assert list(Path(tempfile.gettempdir()).iterdir()) == []
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("ray_cluster")
+def test_a_slot_killed_while_it_writes_its_rows_leaves_nothing_and_changes_nothing(
+    unit_rows, in_memory, tmp_path
+):
+    died = tmp_path / "died"
+
+    def dying(plan, folder, unit):  # Defined here, so that Ray ships the function itself.
+        if unit.index == 3 and not died.exists():
+            died.write_text(str(folder), encoding="utf-8")
+            os.kill(os.getpid(), 9)
+        return spool_unit(plan, folder, unit)
+
+    records = run_search(StreamedTask(*unit_rows, dying, **SHARED), make_agenda())
+
+    assert trial_table(records) == table_here(in_memory, make_agenda())
+    assert not Path(died.read_text(encoding="utf-8")).exists()
