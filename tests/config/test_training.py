@@ -51,6 +51,11 @@ def test_both_ways_for_large_tables_are_declared_by_name(load):
         (["model.workers=2"], "model.workers", "fits on one worker"),
         (["model.training=external", "model.workers=2"], "model.workers", "fits on one worker"),
         (["model.training=disk"], "model.training", "memory"),
+        (["model.training=external", "data.weight=w"], "data.weight", "does not go with it"),
+        (["model.training=external", "model.categories=[x]"], "model.categories", "does not go"),
+        (["model.training=external", "model.device=cuda"], "model.device", "does not go with it"),
+        (["model.training=external", "model.calibration=sigmoid"], "model.calibration", "not go"),
+        (["model.training=external", "model.ensemble={top: 2}"], "model.ensemble", "does not go"),
     ],
 )
 def test_what_does_not_go_together_is_refused_with_its_place(load, overrides, key, what):

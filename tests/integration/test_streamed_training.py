@@ -37,9 +37,8 @@ def test_external_memory_gives_the_trials_the_model_and_the_metrics_of_memory(bi
     assert _objects(binary.run, "matrix")
 
 
-def test_workers_that_share_a_fit_give_one_model_whoever_is_first_and_whoever_dies(
-    binary, run_streamed
-):
+@pytest.mark.slow
+def test_workers_that_share_a_fit_give_one_result(binary, run_streamed):
     first = run_streamed(binary.config, binary.table, training="distributed", workers=2)
     again = run_streamed(binary.config, binary.table, training="distributed", workers=2)
 
