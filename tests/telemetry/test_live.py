@@ -1,4 +1,7 @@
 import io
+import os
+import subprocess
+import sys
 
 import pytest
 from rich.console import Console
@@ -87,3 +90,54 @@ def test_a_table_leaves_room_on_a_low_terminal_and_never_wraps(height, n_rows):
     rows = [line for line in lines if "parameter_0=0" in line]
     assert [int(row.split()[0]) for row in rows] == list(range(n_rows))
     assert len(lines) <= height
+
+
+ON_A_TERMINAL = """
+from mlops_ray.telemetry import terminal_progress
+from mlops_ray.telemetry.standing import Standing, TrialLine
+
+best = TrialLine(4, "finished", 0.95, {"max_depth": 3})
+progress = terminal_progress()
+progress.stage_started("search", 5, 8)
+progress.trial_finished(Standing(1, 9, best, "auc", (best,), {"finished": 1}, 6.0, 1.5, 2.0))
+input()  # Until who watches has seen it.
+progress.stage_finished("search", 1.5)
+progress.close()
+"""
+
+
+def test_a_real_terminal_shows_the_table_and_is_given_back():
+    ours, theirs = os.openpty()
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100", "LINES": "30"}
+
+    with subprocess.Popen(
+        [sys.executable, "-c", ON_A_TERMINAL],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        env=environment,
+    ) as process:
+        os.close(theirs)
+        shown = b""
+        while chunk := _read(ours):
+            has_seen = b"max_depth=3" in shown
+            shown += chunk
+            if b"max_depth=3" in shown and not has_seen:
+                process.stdin.write(b"\n")
+                process.stdin.flush()
+        stdout = process.communicate()[0]
+    os.close(ours)
+
+    text = shown.decode()
+    assert (process.returncode, stdout) == (0, b""), text
+    assert "max_depth=3" in text
+    assert "1/9 trials, best 0.95 of trial 4, 6.0 s left, 1.5 of 2 CPUs" in text
+    last_frame = text.rindex("max_depth=3")
+    assert text.index("[5/8] search", last_frame) < text.rindex("\x1b[?25h")  # The line that stays.
+
+
+def _read(terminal):
+    try:
+        return os.read(terminal, 65536)
+    except OSError:  # Nobody writes to it any more.
+        return b""
