@@ -98,7 +98,7 @@ def test_batch_predictions_load_it_from_the_code_of_its_run(place, line, tmp_pat
         (["model.family=families.centroids:Other"], 2, "no class 'Other' at the top"),
         (["model.params={sharpness: -1}", "search={}"], 2, "'sharpness' must be"),
         (["model.monotone={a: increasing}"], 2, "takes no monotone"),
-        (["search.patience={rounds: 2}"], 2, "so patience has nothing to count"),
+        (["search.patience={rounds: 20}"], 2, "so patience has nothing to count"),
         (["search.space={sharpnes: {uniform: [1, 2]}}"], 2, "did you mean 'sharpness'?"),
     ],
 )
