@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 # A third of the tests' time is waiting for Ray; each process has a cluster of two CPUs.
 WORKERS ?= 2
-SPREAD := -n logical --maxprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder
+SPREAD := -n logical --maxprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 # With it set every Ray worker would compile every module again, which doubles start-up.
 unexport PYTHONDONTWRITEBYTECODE
 export RAY_USAGE_STATS_ENABLED := 0
@@ -17,7 +17,7 @@ export RAY_USAGE_STATS_ENABLED := 0
 help:
 	@echo "make install   environment in .venv from requirements.lock (uv if present, else pip)"
 	@echo "make demo      install, then the whole road: data, search, registry, endpoint, answer"
-	@echo "make test      install, then all tests"
+	@echo "make test      install, then all tests, in two processes (WORKERS=1: in one)"
 	@echo "make lint      install, then ruff, mypy, import-linter, codespell"
 	@echo "make format    install, then ruff's fixes and formatting"
 	@echo "make lock      resolve pyproject.toml into requirements.lock (needs uv)"

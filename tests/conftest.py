@@ -30,8 +30,6 @@ from mlops_ray.runtime.cluster import connect
 
 REPOSITORY = Path(__file__).parent.parent
 OTHER_SKOPS = "0.0.1.post7"
-# Made once a process, in tens of seconds: whatever uses one of them stays in one process.
-COSTLY_FIXTURES = ("pair_of", "first_day")
 READ_BY = "what read the data"
 CENSUS = REPOSITORY.parent / "shared" / "data" / "employment_ma"
 
@@ -51,21 +49,10 @@ class OtherEnvironment(NamedTuple):
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Where several processes share the tests: who stays together, and the long ones first."""
-    if not hasattr(config, "workerinput"):
-        return
-    groups: dict[str, list[pytest.Item]] = {}
-    for item in items:
-        costly = [name for name in COSTLY_FIXTURES if name in getattr(item, "fixturenames", ())]
-        group = costly[0] if costly else str(item.path.relative_to(REPOSITORY))
-        item.add_marker(pytest.mark.xdist_group(group))
-        groups.setdefault(group, []).append(item)
-
-    def rank(group: str) -> tuple[bool, bool]:
-        is_on_ray = any(item.get_closest_marker("ray") for item in groups[group])
-        return group not in COSTLY_FIXTURES, not is_on_ray
-
-    items[:] = [item for group in sorted(groups, key=rank) for item in groups[group]]
+    """Where several processes share the files: those on Ray, the long ones, come first."""
+    if hasattr(config, "workerinput"):
+        on_ray = {item.path for item in items if item.get_closest_marker("ray")}
+        items.sort(key=lambda item: item.path not in on_ray)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
