@@ -91,14 +91,30 @@ class Dispatch:
             self._homes[step.index] = slot
         self._keep(record)
 
-    def lose(self, slot: str, why: Loss = "died") -> None:
+    def lose_all(self, why: Loss, *, counts: bool) -> int:
+        """Every slot is gone.
+
+        Args:
+            why: What ended them.
+            counts: Whether it is known that their steps are to blame for it.
+
+        Returns:
+            How many of them held a step.
+        """
+        held = list(self._held)
+        # Last first, so that the steps are given again in the order in which they were.
+        for slot in dict.fromkeys([*self._homes.values(), *self._at_home, *reversed(held)]):
+            self.lose(slot, why, counts=counts)
+        return len(held)
+
+    def lose(self, slot: str, why: Loss = "died", *, counts: bool = True) -> None:
         """A slot is gone: its step is the next to be given, or lost if that has not helped."""
         self._anywhere.extendleft(reversed(self._at_home.pop(slot, deque())))
         self._homes = {index: home for index, home in self._homes.items() if home != slot}
         step = self._held.pop(slot, None)
         if step is None:
             return
-        self._losses[step.index] += 1
+        self._losses[step.index] += counts
         if self._losses[step.index] <= RESTARTS:
             self._anywhere.appendleft(step)
             return

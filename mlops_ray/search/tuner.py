@@ -32,6 +32,7 @@ from mlops_ray.search.callback import SlotCallback, StopWhenDone
 from mlops_ray.search.cpu_use import CpuUse
 from mlops_ray.search.dispatch import Dispatch
 from mlops_ray.search.slot import SearchSlot
+from mlops_ray.search.slots import Slots
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -64,6 +65,7 @@ def run_search(
     known: Iterable[TrialRecord] = (),
     timeout_s: float = TIMEOUT_S,
     use: CpuUse | None = None,
+    note: Callable[[str], None] = lambda _: None,
 ) -> list[TrialRecord]:
     """Run all steps of an agenda.
 
@@ -75,12 +77,14 @@ def run_search(
         known: Records of an earlier attempt; what they answer is not done again.
         timeout_s: After how long a step that is not done is taken to hang.
         use: Adds up what the slots ask for and use.
+        note: Told what is worth a line.
 
     Returns:
         One record a trial, sorted by index.
 
     Raises:
-        ClusterError: Ray is not running; nothing is started unasked. Or no worker stays alive.
+        ClusterError: Ray is not running; nothing is started unasked. Or no worker stays alive, or
+            memory is too short for a single one.
         ResourceError: A fit needs more threads than any node has CPUs, or a GPU and there is none.
     """
     if not ray.is_initialized():
@@ -91,10 +95,23 @@ def run_search(
         return agenda.records
     n_slots, use = min(n_slots, agenda.n_trials), use or CpuUse()
     use.cpus = n_slots * request["cpu"]
-    callback = SlotCallback(dispatch, timeout_s, use)
-    with session_folder(Path(tempfile.gettempdir())) as folder, _quiet_tune():
+    slot = tune.with_resources(tune.with_parameters(SearchSlot, task=task), request)
+    slots = Slots(n_slots, dispatch, note)
+    with _quiet_tune():
+        while not dispatch.is_done:
+            callback = SlotCallback(dispatch, timeout_s, use)
+            with slots.noticing_memory():
+                _work(slot, slots.n, callback)
+            callback.check()
+    use.end()
+    return agenda.records
+
+
+def _work(slot: type[SearchSlot], n_slots: int, callback: SlotCallback) -> None:
+    """Have slots work until nothing is left to do."""
+    with session_folder(Path(tempfile.gettempdir())) as folder:
         tune.Tuner(
-            tune.with_resources(tune.with_parameters(SearchSlot, task=task), request),
+            slot,
             param_space={"slot": tune.grid_search(list(range(n_slots)))},
             run_config=tune.RunConfig(
                 name="search",
@@ -106,9 +123,6 @@ def run_search(
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             ),
         ).fit()
-    use.end()
-    callback.check()
-    return agenda.records
 
 
 def _shares(task: TrialTask) -> tuple[int, dict[str, float]]:

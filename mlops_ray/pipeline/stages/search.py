@@ -68,6 +68,7 @@ def _searched(context: Context, use: CpuUse) -> list[TrialRecord]:
             [*known, *(decisions.known if decisions else ())],
             context.spec.search.timeout_s,
             use,
+            context.progress.note,
         )
 
 
