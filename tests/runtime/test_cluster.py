@@ -150,6 +150,18 @@ def disconnected(monkeypatch):
 
 
 @pytest.mark.usefixtures("disconnected")
+def test_a_cluster_that_comes_up_too_slowly_is_a_cluster_error(monkeypatch):
+    def too_slow(**_options):
+        raise Exception("The current node timed out during startup. This could be")  # noqa: TRY002 - as Ray
+
+    monkeypatch.setattr("ray.init", too_slow)
+    monkeypatch.setattr("ray.shutdown", lambda: None)  # The session's cluster is not ours.
+
+    with pytest.raises(ClusterError, match="timed out during startup"), connect("local"):
+        pass
+
+
+@pytest.mark.usefixtures("disconnected")
 @pytest.mark.parametrize("address", [None, "auto"])
 def test_an_unreachable_address_from_the_environment_is_a_cluster_error(monkeypatch, address):
     monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
