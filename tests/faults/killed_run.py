@@ -185,6 +185,14 @@ class Started:
             return is_so()
         return True
 
+    def ends_within(self, wait_s: float) -> bool:
+        """Let it run for so long; whether it ended meanwhile."""
+        try:
+            self.process.wait(wait_s)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
     def kill(self, *, whole_group: bool) -> None:
         """SIGKILL from outside, to the process alone or to its group; wait for its end."""
         if whole_group:

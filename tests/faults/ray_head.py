@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import psutil
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 SCRIPT = Path(__file__).parents[2] / "cluster" / "head"
 
@@ -40,9 +40,10 @@ class Head:
 
 
 @contextmanager
-def running_head(cpus: int = 2) -> Iterator[Head]:
-    """A head that ends with the block."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")}
+def running_head(cpus: int = 2, variables: Mapping[str, str] | None = None) -> Iterator[Head]:
+    """A head that ends with the block; its workers have these variables, else those of here."""
+    inherited = os.environ if variables is None else variables
+    environment = {k: v for k, v in inherited.items() if not k.startswith("RAY_")}
     environment["PYTHON"] = sys.executable
     with tempfile.TemporaryDirectory(prefix="head-", dir="/tmp") as folder:
         started = subprocess.run(

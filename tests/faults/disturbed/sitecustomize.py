@@ -10,6 +10,8 @@ DISTURBED_SEED        what the waits are drawn from
 DISTURBED_MAX_S       longest wait
 DISTURBED_BLOCK_BYTES size of Ray Data's blocks
 DISTURBED_TASKS       Ray Data tasks a CPU
+DISTURBED_TRIALS      JSON, index of a trial -> what befalls it at every attempt: ``hang``,
+                      ``allocate`` (memory, until somebody ends it) or ``nan`` (its scores)
 DISTURBED_BREAK       ``units`` takes answers as they end; ``ties`` takes of equal trials the last
                       to end, as a running best does: controls, which have to show
 """
@@ -20,6 +22,7 @@ import functools
 import importlib.abc
 import importlib.util
 import json
+import math
 import os
 import random
 import sys
@@ -30,6 +33,9 @@ LEDGER = os.environ.get("DISTURBED_LEDGER", "")
 MAX_S = float(os.environ.get("DISTURBED_MAX_S", "0"))
 LIMIT_S = 60.0  # For a cluster that works on one thing at a time.
 BREAK = os.environ.get("DISTURBED_BREAK", "")
+BEFALLS = json.loads(os.environ.get("DISTURBED_TRIALS", "{}"))
+PIECE_BYTES = 64 * 2**20
+MOST_PIECES = 128  # Where nobody ends it, it ends as an error rather than take the machine along.
 
 
 def wait(kind: str, index: int) -> None:
@@ -49,12 +55,13 @@ def ended(kind: str) -> list[int]:
     return [item["index"] for item in map(json.loads, lines) if item["kind"] == kind]
 
 
-def note(kind: str, index: int) -> None:
+def note(kind: str, index: int, **more: object) -> None:
     """Note that some work has ended; appended by one system call."""
     from ray import get_runtime_context, is_initialized  # noqa: PLC0415 - the driver may need none
 
     node = get_runtime_context().get_node_id()[:8] if is_initialized() else ""
-    line = json.dumps({"kind": kind, "index": index, "pid": os.getpid(), "node": node}) + "\n"
+    where = {"pid": os.getpid(), "node": node}
+    line = json.dumps({"kind": kind, "index": index, **where, **more}) + "\n"
     descriptor = os.open(LEDGER, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.write(descriptor, line.encode())
     os.close(descriptor)
@@ -92,17 +99,51 @@ def as_they_end(dataset) -> list[dict]:
 
 
 def disturb_trials(module) -> None:
-    """Trials: each waits after its fit."""
-    run = module.TrialRunner.run
+    """Trials: each says that it begins, may meet with something, and waits after its fit."""
+    run, score_all = module.TrialRunner.run, module.score_all
+    current: list[int] = []
+
+    @functools.wraps(score_all)
+    def scores(*arguments):
+        found = score_all(*arguments)
+        return dict.fromkeys(found, math.nan) if befalls(current[-1]) == "nan" else found
 
     @functools.wraps(run)
     def slow_run(runner, step):
+        note("begun", step.index, rounds=step.rounds)
+        current.append(step.index)
+        befall(step.index)
         record = run(runner, step)
         wait("trial", step.index)
-        note("trial", step.index)
+        note("trial", step.index, threads=native_threads())
         return record
 
     module.TrialRunner.run = slow_run
+    module.score_all = scores
+
+
+def native_threads() -> int:
+    """Threads of the largest pool of a native library in this process."""
+    import threadpoolctl  # noqa: PLC0415 - the driver may need none
+
+    return max((pool["num_threads"] for pool in threadpoolctl.threadpool_info()), default=0)
+
+
+def befalls(index: int) -> str:
+    """What befalls a trial; empty for most."""
+    return str(BEFALLS.get(str(index), ""))
+
+
+def befall(index: int) -> None:
+    """Hang, or take memory until somebody ends this process."""
+    while befalls(index) == "hang":
+        time.sleep(0.1)
+    if befalls(index) == "allocate":
+        pieces = []
+        while len(pieces) < MOST_PIECES:
+            pieces.append(b"\1" * PIECE_BYTES)
+            time.sleep(0.05)
+        raise MemoryError("nobody ended it")
 
 
 def disturb_best(module) -> None:

@@ -1,0 +1,57 @@
+"""A search that is disturbed gives what an undisturbed one gives.
+
+Samples of `tests/faults/search_campaign.py`, which has all ways, searches, seeds and faults.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CAMPAIGN = Path(__file__).parents[1] / "faults" / "search_campaign.py"
+
+pytestmark = [
+    pytest.mark.ray,
+    pytest.mark.slow,
+    pytest.mark.timeout(600),  # Several runs one after the other.
+    pytest.mark.skipif(sys.platform != "linux", reason="cluster/head is for Linux"),
+]
+
+
+def _part(name, *options):
+    done = subprocess.run(
+        [sys.executable, CAMPAIGN, "--parts", name, *options],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout, done.stderr
+    outcome = json.loads(done.stdout)
+    assert outcome["trouble"] == []
+    assert done.returncode == 0
+    return outcome
+
+
+def test_cut_off_by_ctrl_c_and_resumed_it_gives_what_one_cpu_gave():
+    ways = ["--ways", "1 CPU", "interrupted and resumed, waits"]
+
+    outcome = _part("ways", *ways, "--seeds", "1", "--searches", "tpe, halving")
+
+    assert set(outcome["runs"].values()) == {1}
+    assert outcome["tied"] == outcome["digests"] == 1
+
+
+def test_drivers_killed_at_random_moments_cost_no_more_than_what_was_running():
+    outcome = _part("kills", "--kills", "3", "--kill-seed", "4")
+
+    assert (outcome["kills"], outcome["torn"] > 0) == (3, True)
+
+
+def test_the_memory_of_one_configuration_and_a_slot_that_stands_still_end_no_search():
+    outcome = _part("trials", "--faults", "allocate", "stop")
+
+    assert outcome["allocate"]["status"] == "out_of_memory"
