@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import random
 import signal
@@ -33,6 +34,8 @@ from mlops_ray.telemetry import SilentProgress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from mlops_ray.telemetry.standing import Standing
 
 N_TRIALS = 9
 SPACE = {
@@ -129,11 +132,12 @@ class Interrupting(SilentProgress):
     """Presses Ctrl-C once so many trials have ended."""
 
     def __init__(self, after: int) -> None:
-        self.after = after
+        self.after: float = after
 
-    def trial_finished(self, done: int, *_others: object) -> None:
-        """A trial has ended."""
-        if done == self.after:
+    def trial_finished(self, standing: Standing) -> None:
+        """A trial has ended, or several have at a rung."""
+        if standing.done >= self.after:
+            self.after = math.inf
             signal.raise_signal(signal.SIGINT)
 
 
