@@ -82,8 +82,8 @@ def ours(options: argparse.Namespace, *, halved: bool) -> dict[str, Any]:
     from mlops_ray.search.agenda import Agenda
     from mlops_ray.search.halving import Halving, rungs_up_to
     from mlops_ray.search.ledger import open_ledger
-    from mlops_ray.search.objective import SearchTask
     from mlops_ray.search.searchers.random import RandomSearcher
+    from mlops_ray.search.task import SearchTask
 
     is_trivial = options.rounds == 0
     X, y = table_of(options.rows * 5 // 4)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mlops_ray.errors import ContractError, GateError, MlopsRayError
     from mlops_ray.features.feature_set import FeatureSet
     from mlops_ray.features.functions import feature_function
+    from mlops_ray.models.metric_functions import metric
     from mlops_ray.models.predictor import Predictor
     from mlops_ray.pipeline.capture import relaunch
     from mlops_ray.pipeline.dataset import Dataset
@@ -52,6 +53,7 @@ __all__ = [
     "exit_code",
     "feature_function",
     "init_project",
+    "metric",
     "relaunch",
     "terminal_progress",
 ]
@@ -73,6 +75,7 @@ _HOME = {
     "exit_code": "mlops_ray.cli.exit_codes",
     "feature_function": "mlops_ray.features.functions",
     "init_project": "mlops_ray.pipeline.init_project",
+    "metric": "mlops_ray.models.metric_functions",
     "relaunch": "mlops_ray.pipeline.capture",
     "terminal_progress": "mlops_ray.telemetry.progress",
 }

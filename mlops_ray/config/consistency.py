@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mlops_ray.config.contract_consistency import contract_contradictions
-from mlops_ray.config.model import METRICS
 from mlops_ray.config.model_consistency import model_contradictions
 from mlops_ray.config.search_consistency import search_contradictions
 from mlops_ray.config.training_consistency import training_contradictions
+from mlops_ray.config.validation_consistency import (
+    metric_contradictions,
+    validation_contradictions,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,8 +27,9 @@ def contradictions(config: PipelineConfig) -> Iterator[_Contradiction]:
     """Each contradiction as the path of the key to change, what is wrong, and the way out."""
     yield from _unreadable_source(config)
     yield from _repeated_columns(config)
-    yield from _misfit_metrics(config)
+    yield from metric_contradictions(config)
     yield from _impossible_splits(config)
+    yield from validation_contradictions(config)
     yield from _features_twice_or_never(config)
     yield from contract_contradictions(config.data)
     for name in sorted(set(config.search.space) & set(config.model.params)):
@@ -71,20 +75,10 @@ def _repeated_columns(config: PipelineConfig) -> Iterator[_Contradiction]:
                 yield ("data", role, index), f"{name!r} is listed twice", "list it once"
 
 
-def _misfit_metrics(config: PipelineConfig) -> Iterator[_Contradiction]:
-    task = config.data.task
-    used: list[tuple[tuple[str | int, ...], str]] = [
-        (("objective", "metric"), config.objective.metric)
-    ]
-    used += [(("gates", i, "metric"), gate.metric) for i, gate in enumerate(config.gates)]
-    fitting = sorted(name for name, (_, tasks) in METRICS.items() if task in tasks)
-    for path, name in used:
-        if name not in fitting:
-            yield path, f"{name!r} does not fit task {task!r}", f"one of {', '.join(fitting)}"
-
-
 def _impossible_splits(config: PipelineConfig) -> Iterator[_Contradiction]:
     for part, rule in (("test", config.split.test), ("valid", config.split.valid)):
+        if rule is None:
+            continue
         if rule.share is not None and not config.data.key and config.split.group is None:
             yield (
                 ("split", part, "share"),
@@ -115,5 +109,6 @@ def _impossible_strata(config: PipelineConfig) -> Iterator[_Contradiction]:
     if split.group is not None:
         what = "a group may hold rows of several classes, so its rows cannot stay together"
         yield place, what, "declare one of 'group' and 'stratify'"
-    if split.test.share is None and split.valid.share is None:
+    is_dealt = config.validation.scheme == "k_fold"
+    if split.test.share is None and not split.valid_share and not is_dealt:
         yield place, "no part is a share of the classes", "declare a share, or leave it out"

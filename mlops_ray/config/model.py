@@ -19,10 +19,13 @@ from mlops_ray.config.declared import IN_A_MODULE, Column, Declared
 from mlops_ray.config.environment import EnvironmentConfig
 from mlops_ray.config.estimator import ModelConfig
 from mlops_ray.config.feature_steps import FeatureGroup, FeatureSetConfig
+from mlops_ray.config.metric_catalogue import METRICS, Better, MetricName, is_own
 from mlops_ray.config.monitoring import MonitorConfig
 from mlops_ray.config.search_space import Dimension
 from mlops_ray.config.serving import ServeConfig
 from mlops_ray.config.source import ColumnType, SourceConfig
+from mlops_ray.config.task import TASKS, Task
+from mlops_ray.config.validation import EvaluationConfig, SelectionConfig, ValidationConfig
 
 __all__ = [
     "METRICS",
@@ -47,49 +50,37 @@ __all__ = [
     "Task",
 ]
 
-Task = Literal["binary", "multiclass", "regression"]
-MetricName = Literal[
-    "roc_auc", "average_precision", "log_loss", "accuracy", "f1_macro", "rmse", "mae", "r2"
-]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
 Share = Annotated[float, Field(gt=0, lt=1)]
 TrialSource = Annotated[str, Field(pattern=r"^(sha256:[0-9a-f]{64}|\d{8}t\d{6}-[0-9a-f]{6})$")]
 
-TASKS: Final[tuple[Task, ...]] = ("binary", "multiclass", "regression")
 TIMEOUT_S: Final = 3600.0
 SEARCHERS: Final = ("random", "grid", "sobol", "tpe", "cma_es")
-_CLASSIFICATION: Final = frozenset({"binary", "multiclass"})
-# Metric -> (direction that is better, tasks it makes sense for).
-METRICS: Final[dict[str, tuple[Literal["max", "min"], frozenset[str]]]] = {
-    "roc_auc": ("max", _CLASSIFICATION),
-    "average_precision": ("max", frozenset({"binary"})),
-    "log_loss": ("min", _CLASSIFICATION),
-    "accuracy": ("max", _CLASSIFICATION),
-    "f1_macro": ("max", _CLASSIFICATION),
-    "rmse": ("min", frozenset({"regression"})),
-    "mae": ("min", frozenset({"regression"})),
-    "r2": ("max", frozenset({"regression"})),
-}
 
 
 class ObjectiveConfig(Declared):
-    """What the search improves on the validation split."""
+    """What the search improves on rows that a trial was not fitted on."""
 
     metric: MetricName
-    direction: Literal["max", "min"] | None = None
+    direction: Better | None = None
 
     @model_validator(mode="after")
     def _direction_fits(self) -> Self:
-        natural = METRICS[self.metric][0]
+        if is_own(self.metric):
+            if self.direction is None:
+                msg = f"{self.metric} is a metric of the project: declare its 'direction'"
+                raise ValueError(msg)
+            return self
+        natural = METRICS[self.metric].better
         if self.direction not in {None, natural}:
             msg = f"{self.metric} gets better towards {natural!r}, not {self.direction!r}"
             raise ValueError(msg)
         return self
 
     @property
-    def mode(self) -> Literal["max", "min"]:
+    def mode(self) -> Better:
         """The direction that is better."""
-        return METRICS[self.metric][0]
+        return self.direction or METRICS[self.metric].better
 
 
 class ColumnConfig(Declared):
@@ -150,21 +141,27 @@ class SplitConfig(Declared):
     """Which rows test and validate; all others train.
 
     Attributes:
+        valid: Absent where the training rows are dealt into folds, and only there.
         group: Column whose rows of one value stay together; shares go by its hash.
-        stratify: Whether each class has its share in every part.
+        stratify: Whether each class has its share in every part, and in every fold of ``k_fold``.
     """
 
     test: SplitRule
-    valid: SplitRule
+    valid: SplitRule | None = Field(default=None, exclude_if=partial(operator.is_, None))
     group: Column | None = None
     stratify: bool = False
 
     @model_validator(mode="after")
     def _something_left(self) -> Self:
-        if (self.test.share or 0.0) + (self.valid.share or 0.0) >= 1.0:
+        if (self.test.share or 0.0) + self.valid_share >= 1.0:
             msg = "the shares of test and valid leave no rows to train on"
             raise ValueError(msg)
         return self
+
+    @property
+    def valid_share(self) -> float:
+        """Share of the keys that validate; 0 where it is no share, or nothing does."""
+        return 0.0 if self.valid is None else self.valid.share or 0.0
 
 
 class HalvingConfig(Declared):
@@ -209,6 +206,7 @@ class SearchConfig(Declared):
             absent.
         timeout_s: After how long a trial, or its way to the next rung, is taken to hang.
         budget_s: After how long no further generation is begun; None for no end.
+        selection: Which trial is chosen in the end.
     """
 
     space: dict[str, Dimension] = Field(default_factory=dict)
@@ -221,6 +219,9 @@ class SearchConfig(Declared):
     patience: PatienceConfig | None = Field(default=None, exclude_if=partial(operator.is_, None))
     timeout_s: float = Field(default=TIMEOUT_S, gt=0, exclude_if=partial(operator.eq, TIMEOUT_S))
     budget_s: float | None = Field(default=None, gt=0, exclude_if=partial(operator.is_, None))
+    selection: SelectionConfig = Field(
+        default=SelectionConfig(), exclude_if=partial(operator.eq, SelectionConfig())
+    )
 
     @field_validator("searcher")
     @classmethod
@@ -254,7 +255,9 @@ class GateConfig(Declared):
         if (self.at_least is None) == (self.at_most is None):
             msg = "a gate needs exactly one of 'at_least' and 'at_most'"
             raise ValueError(msg)
-        better = METRICS[self.metric][0]
+        if is_own(self.metric):
+            return self  # Its direction is declared elsewhere; see `config.validation_consistency`.
+        better = METRICS[self.metric].better
         if (self.at_least is None) == (better == "max"):
             right = "at_least" if better == "max" else "at_most"
             msg = f"{self.metric} gets better towards {better!r}: use {right!r}"
@@ -288,6 +291,8 @@ class PipelineConfig(Declared):
     feature_set: FeatureSetConfig = FeatureSetConfig()
     model: ModelConfig
     search: SearchConfig = SearchConfig()
+    validation: ValidationConfig = ValidationConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
     gates: list[GateConfig] = Field(default_factory=list)
     register_: RegisterConfig | None = Field(default=None, alias="register")
     serve: ServeConfig = ServeConfig()

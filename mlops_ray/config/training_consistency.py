@@ -25,6 +25,7 @@ def training_contradictions(config: PipelineConfig) -> Iterator[_Contradiction]:
         yield ("data", "order_by"), what, "leave it out and write the table in that order"
     if model.is_streamed:
         yield from _of_matrices_alone(config)
+        yield from _of_rows_together(config)
     if model.training == "distributed" and model.workers < 2:
         what = f"a distributed fit has several workers, not {model.workers}"
         yield ("model", "workers"), what, "set it to 2 or more, or declare 'training: external'"
@@ -48,3 +49,15 @@ def _of_matrices_alone(config: PipelineConfig) -> Iterator[_Contradiction]:
         if is_asked:
             what = f"'training: {model.training}' does not go with it"
             yield path, what, "leave it out, or declare 'training: memory'"
+
+
+def _of_rows_together(config: PipelineConfig) -> Iterator[_Contradiction]:
+    """What has to know of all rows at once which of them belong together."""
+    mode = f"'training: {config.model.training}'"
+    if config.validation.has_folds:
+        what = f"folds are dealt to a matrix in memory; {mode} has none"
+        hint = "declare 'split.valid' and no 'validation', or 'training: memory'"
+        yield ("validation", "scheme"), what, hint
+    if config.evaluation.bootstrap is not None and config.split.group is not None:
+        what = f"groups are drawn from a matrix in memory; {mode} has none"
+        yield ("evaluation", "bootstrap"), what, "leave it out, or declare 'training: memory'"

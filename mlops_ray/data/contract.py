@@ -12,7 +12,7 @@ from mlops_ray.data.split import SPLITS
 from mlops_ray.errors import ColumnError, DataError, Where
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Sequence
 
     from mlops_ray.config.model import Task
     from mlops_ray.data.column_profile import ColumnProfile
@@ -58,7 +58,11 @@ def check_target_type(schema: Schema, data: DeclaredTarget) -> None:
 
 
 def check_contract(
-    scan: Scan, data: DeclaredTarget, features: Iterable[str], pii: Collection[str] = ()
+    scan: Scan,
+    data: DeclaredTarget,
+    features: Iterable[str],
+    parts: Sequence[str] = SPLITS,
+    pii: Collection[str] = (),
 ) -> None:
     """Check what the pass found: parts, target and feature columns.
 
@@ -66,6 +70,7 @@ def check_contract(
         scan: Of data with a split.
         data: Task and target.
         features: Names of the feature columns.
+        parts: Parts of the split that need rows; one that is not declared has none.
         pii: Columns whose values are not told.
 
     Raises:
@@ -73,7 +78,7 @@ def check_contract(
         ColumnError: The target or a feature cannot be used; names the column and the counts.
     """
     check_target_type(scan.schema, data)
-    _check_parts(scan)
+    _check_parts(scan, parts)
     for name in SPLITS:
         _check_target(scan.profiles[name].columns[data.target], data, name)
     is_private = data.target in pii
@@ -93,8 +98,8 @@ def class_labels(scan: Scan, target: str) -> list[Value]:
     return list(_class_counts(scan.profiles["train"].columns[target], target))
 
 
-def _check_parts(scan: Scan) -> None:
-    counts = {name: scan.profiles[name].n_rows for name in SPLITS}
+def _check_parts(scan: Scan, parts: Sequence[str]) -> None:
+    counts = {name: scan.profiles[name].n_rows for name in parts}
     empty = [name for name, n_rows in counts.items() if not n_rows]
     if empty:
         got = ", ".join(f"{name} {n_rows}" for name, n_rows in counts.items())

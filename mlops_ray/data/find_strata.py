@@ -75,7 +75,7 @@ def find_strata(
         got, wanted = f"{len(counted)} and more values", f"at most {_MAX_CLASSES}"
         raise ColumnError("too many classes to stratify", got, wanted, hint, Where(key=target))
     ordered = sorted(counted, key=lambda value: (value is None, value if value is not None else 0))
-    test, valid = (Fraction(part.share or 0.0) for part in (split.rule.test, split.rule.valid))
+    test, valid = Fraction(split.rule.test.share or 0.0), Fraction(split.rule.valid_share)
     ends = tuple(
         (_end(counted[value], test), _end(counted[value], test + valid)) for value in ordered
     )

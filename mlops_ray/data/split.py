@@ -98,14 +98,15 @@ def assign_split(table: pa.Table, schema: Schema, split: SplitRows) -> NDArray[n
     """
     rule = split.rule
     codes: NDArray[np.int8] = np.full(table.num_rows, _TRAIN, dtype=np.int8)
-    if rule.valid.share is not None or rule.test.share is not None:
+    valid_from = None if rule.valid is None else rule.valid.time_from
+    if rule.valid_share or rule.test.share is not None:
         hashes = split_hashes(table, schema, split)
         bounds = _shares(rule)
         ends = bounds if split.strata is None else split.strata.of_rows(table[split.target or ""])
         codes[hashes < ends[1]] = _VALID
         codes[hashes < ends[0]] = _TEST
-    if rule.valid.time_from is not None:
-        late = _from_time(table, schema, split, rule.valid.time_from)
+    if valid_from is not None:
+        late = _from_time(table, schema, split, valid_from)
         codes[late & (codes != _TEST)] = _VALID
     if rule.test.time_from is not None:
         codes[_from_time(table, schema, split, rule.test.time_from)] = _TEST
@@ -131,7 +132,7 @@ def _shares(rule: SplitConfig) -> tuple[np.uint64, np.uint64]:
     Exact integers: the next part begins where this one ends.
     """
     test = Fraction(rule.test.share or 0.0)
-    valid = Fraction(rule.valid.share or 0.0)
+    valid = Fraction(rule.valid_share)
     first, second = (min(int(end * 2**64), 2**64 - 1) for end in (test, test + valid))
     return np.uint64(first), np.uint64(second)
 

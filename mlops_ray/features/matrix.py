@@ -18,6 +18,7 @@ from mlops_ray.data.fingerprint import digest_ordered
 from mlops_ray.data.rowhash import N_LANES
 from mlops_ray.data.split import SPLITS, SplitName
 from mlops_ray.errors import DataError, Where
+from mlops_ray.features.row_units import unit_numbers
 from mlops_ray.features.unit_rows import MatrixPlan, matrix_of_unit, order_name
 from mlops_ray.storage import digest
 
@@ -40,17 +41,24 @@ class Matrix:
         y: Class index as int32, or value as float64, shape ``(n_rows,)``.
         membership: Ordered digest of the rows.
         weights: How much each row counts in a fit, float64; None where all count the same.
+        units: Which rows have to stay together, or come first; None where nobody has asked, and
+            never kept with the matrix.
     """
 
     X: NDArray[np.float32]
     y: Target
     membership: str
     weights: NDArray[np.float64] | None = None
+    units: NDArray[np.uint64] | None = None
 
     @property
     def n_rows(self) -> int:
         """Number of rows."""
         return len(self.X)
+
+    def without_rows(self) -> Matrix:
+        """The same columns, and no row."""
+        return Matrix(self.X[:0], self.y[:0], "")
 
 
 def gather(plan: MatrixPlan, payloads: Sequence[bytes]) -> dict[SplitName, Matrix]:
@@ -124,4 +132,5 @@ def _matrix(plan: MatrixPlan, rows: pa.Table) -> Matrix:
         rows["y"].to_numpy(),
         digest_ordered(hashes.T),
         None if plan.weight is None else rows["weight"].to_numpy(),
+        None if plan.units is None else unit_numbers(rows["unit"], plan.units),
     )

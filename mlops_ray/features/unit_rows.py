@@ -14,6 +14,7 @@ from mlops_ray.data.rowhash import hash_rows
 from mlops_ray.data.split import SPLITS, SplitName, SplitRows, assign_split
 from mlops_ray.errors import ColumnError, Where
 from mlops_ray.features.folds import NO_FOLDS, Folds, fold_hashes
+from mlops_ray.features.row_units import RowUnits, unit_column
 from mlops_ray.features.target import target_values
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class MatrixPlan:
         folds: What decides a training row's fold, for features that leave it out.
         check: The contract, whose rules may set rows aside.
         weight: Column of the rows' weights; None where they count the same.
+        units: What tells which rows have to stay together, or come first; None where nobody asks.
     """
 
     schema: Schema
@@ -64,13 +66,15 @@ class MatrixPlan:
     folds: Folds = NO_FOLDS
     check: CheckPlan | None = None
     weight: str | None = None
+    units: RowUnits | None = None
 
     @property
     def columns(self) -> list[str]:
         """The columns that are read."""
         used = [*self.transform.state.inputs, self.target, *self.split.columns, *self.order_by]
         used += [] if self.weight is None else [self.weight]
-        return list(dict.fromkeys([*used, *self.folds.columns]))
+        units = () if self.units is None else self.units.columns
+        return list(dict.fromkeys([*used, *self.folds.columns, *units]))
 
 
 def matrix_of_unit(plan: MatrixPlan, unit: Unit) -> bytes:
@@ -94,6 +98,8 @@ def matrix_of_unit(plan: MatrixPlan, unit: Unit) -> bytes:
     }
     if plan.weight is not None:
         columns["weight"] = to_numbers(table.column(plan.weight))
+    if plan.units is not None:
+        columns["unit"] = unit_column(table, plan.schema, plan.units)
     for at, name in enumerate(plan.order_by):
         columns[order_name(at)] = _order_values(table.column(name), name)
     return _ipc(pa.table(columns))

@@ -18,6 +18,7 @@ __all__ = [
     "ContractFacts",
     "DataFacts",
     "GateFacts",
+    "IntervalFacts",
     "MemberFacts",
     "MetricFacts",
     "ModelFacts",
@@ -168,13 +169,44 @@ class ModelFacts(Part):
     threshold: ThresholdFacts | None = None
 
 
+class IntervalFacts(Part):
+    """How far a metric moves when the rows that it is of are drawn again.
+
+    Attributes:
+        low: Where the middle `level` of the resamples begins.
+        high: Where it ends.
+        level: Share of the resamples between them.
+        standard_error: Standard deviation of the resamples.
+        resamples: How often rows were drawn.
+        n_undefined: Resamples in which the metric was not defined; absent where there are none.
+        drawn: Whether rows were drawn, or groups with all their rows.
+    """
+
+    low: float
+    high: float
+    level: float
+    standard_error: float
+    resamples: int
+    n_undefined: int = Field(default=0, exclude_if=operator.not_)
+    drawn: Literal["rows", "groups"] = "rows"
+
+
 class MetricFacts(Part):
-    """One metric on one split."""
+    """One metric on one split.
+
+    Attributes:
+        value: Of a metric on folds its mean over them.
+        n: Rows that were scored.
+        folds: Its value on each fold; absent where there are none, and before 1.3.
+        interval: Absent where none is declared, and before 1.3.
+    """
 
     name: str
     value: float
     split: Literal["valid", "test"]
     n: int
+    folds: list[float] | None = Field(default=None, exclude_if=partial(operator.is_, None))
+    interval: IntervalFacts | None = Field(default=None, exclude_if=partial(operator.is_, None))
 
 
 class GateFacts(Part):

@@ -25,6 +25,7 @@ from mlops_ray.config.model import (
     SplitConfig,
     Task,
 )
+from mlops_ray.config.validation import EvaluationConfig, ValidationConfig
 from mlops_ray.manifest.document import Document, Part
 
 __all__ = [
@@ -148,8 +149,11 @@ class Spec(Document):
         model: The family ``sklearn`` with its ``estimator`` since 1.6; what a fit is told beside
             parameters since 1.8; ``training`` not in memory, and its ``workers``, since 1.10.
         search: Steps, conditions, searchers other than ``random`` and a warm start since 1.4,
-            halving since 1.5, a timeout that is declared since 1.6, a time budget and patience
-            since 1.9.
+            halving since 1.5, a timeout that is declared since 1.6, a rule of choice since 1.7, a
+            time budget and patience since 1.9.
+        split: Without ``valid`` since 1.7, where the training rows are dealt into folds.
+        validation: The folds; absent where there are none, and before version 1.7.
+        evaluation: Declared metrics and intervals; absent where none are, and before version 1.7.
         packages: Versions of Python and of the packages that can change a result.
         environment: What else of the software can; absent before version 1.1.
         environment_policy: What is declared under ``environment``; absent before version 1.1.
@@ -169,6 +173,8 @@ class Spec(Document):
     feature_set: FeatureSetFacts | None = None
     model: ModelConfig
     search: SearchConfig
+    validation: ValidationConfig | None = None
+    evaluation: EvaluationConfig | None = None
     gates: list[GateConfig]
     register_: RegisterConfig | None = Field(default=None, alias="register")
     serve: ServeConfig

@@ -21,7 +21,8 @@ from mlops_ray.manifest import (
     ThresholdFacts,
     from_canonical,
 )
-from mlops_ray.search.trial import best_trial, read_trial_table
+from mlops_ray.pipeline.choice import choose
+from mlops_ray.search.trial import read_trial_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -119,7 +120,7 @@ def _determinism(trials: Sequence[TrialRecord], n_declared: int) -> Any:  # noqa
 
 
 def _search_facts(table: str, trials: Sequence[TrialRecord], spec: Spec) -> SearchFacts:
-    best = best_trial(trials, spec.objective.mode)
+    best = choose(spec, trials)
     n_finished = sum(record.status == "finished" for record in trials)
     n_pruned = sum(record.status == "pruned" for record in trials)
     return SearchFacts(

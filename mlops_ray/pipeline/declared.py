@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from mlops_ray.config.metric_catalogue import METRICS, is_own
 from mlops_ray.runtime.environment import SEARCHER_PACKAGES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from mlops_ray.manifest import Spec
 
@@ -25,6 +26,10 @@ __all__ = [
     "family_names",
     "function_modules",
     "function_names",
+    "group_of",
+    "metric_functions",
+    "metrics_of_trials",
+    "metrics_on_test",
     "searcher_modules",
 ]
 
@@ -45,6 +50,7 @@ class Stage:
         draws_trials: Whether it runs the searcher.
         runs_family: Whether it fits or asks estimators.
         reads_streams: Whether it runs them where it has to read the rows itself.
+        scores: Whether it runs the metrics that a project declares.
     """
 
     name: str
@@ -54,6 +60,7 @@ class Stage:
     draws_trials: bool = False
     runs_family: bool = False
     reads_streams: bool = False
+    scores: bool = False
 
     @property
     def module(self) -> str:
@@ -64,6 +71,8 @@ class Stage:
         """All modules whose import closures are the stage's code."""
         is_reader = self.computes_features or (self.reads_streams and spec.model.is_streamed)
         functions = function_modules(spec) if is_reader else []
+        metrics = metric_functions(spec) if self.scores else []
+        functions += sorted({name.partition(":")[0] for name in metrics})
         searcher = searcher_modules(spec) if self.draws_trials else []
         return [
             self.module,
@@ -88,6 +97,36 @@ def function_names(spec: Spec) -> list[str]:
     """The project's own feature functions, as ``module:function``."""
     steps = (step for feature in spec.features for step in feature.steps)
     return sorted({str(step["name"]) for step in steps if step["step"] == "function"})
+
+
+def metric_functions(spec: Spec) -> list[str]:
+    """The project's own metrics, as ``module:function``."""
+    return [] if spec.evaluation is None else [own.function for own in spec.evaluation.functions]
+
+
+def metrics_of_trials(spec: Spec) -> tuple[str, ...]:
+    """Metrics of the catalogue that trials are measured by; none where they are the standard."""
+    named = [item.metric for item in spec.search.selection.tie_break]
+    return _reported(spec, [spec.objective.metric, *(name for name in named if name is not None)])
+
+
+def metrics_on_test(spec: Spec) -> tuple[str, ...]:
+    """The same of the test rows, which gates look at."""
+    return _reported(spec, [spec.objective.metric, *(gate.metric for gate in spec.gates)])
+
+
+def _reported(spec: Spec, named: Iterable[str]) -> tuple[str, ...]:
+    task = spec.data.task
+    standard = {name for name, m in METRICS.items() if task in m.tasks and m.is_standard}
+    declared = spec.evaluation.metrics if spec.evaluation is not None else []
+    wanted = {name for name in (*(declared or standard), *named) if not is_own(name)}
+    return () if wanted == standard else tuple(sorted(wanted))
+
+
+def group_of(spec: Spec) -> str | None:
+    """The column whose rows of one value belong together, if there is one."""
+    rule = spec.validation
+    return (rule.group if rule is not None else None) or spec.split.group
 
 
 def searcher_modules(spec: Spec) -> list[str]:
@@ -196,7 +235,17 @@ def _features_params(spec: Spec) -> dict[str, Any]:
     chosen = spec.feature_set
     used = {} if chosen is None or chosen.used is None else {"feature_set": {"use": chosen.used}}
     streamed = {"model": {"training": "external"}} if spec.model.is_streamed else {}
-    return {**_matrix_params(spec), **used, **streamed, "features": declared}
+    more = {**used, **_units_params(spec), **streamed}
+    return {**_matrix_params(spec), **more, "features": declared}
+
+
+def _units_params(spec: Spec) -> dict[str, Any]:
+    """What folds are dealt by; how many of them there are is the search's concern."""
+    rule = spec.validation
+    if rule is None:
+        return {}
+    content = {"scheme": rule.scheme, "group": rule.group, "seed": spec.seeds["validation"]}
+    return {"validation": content}
 
 
 def _model_params(spec: Spec) -> dict[str, Any]:
@@ -217,8 +266,13 @@ def _learning_params(spec: Spec) -> dict[str, Any]:
 
 
 def _search_params(spec: Spec) -> dict[str, Any]:
-    search = spec.search.model_dump(mode="json", exclude={"refit_on"})
-    params, seed = _learning_params(spec), spec.seeds["search"]
+    search = spec.search.model_dump(mode="json", exclude={"refit_on", "selection"})
+    metrics = _metrics_params(spec, metrics_of_trials(spec))
+    params, seed = {**_learning_params(spec), **metrics}, spec.seeds["search"]
+    if spec.validation is not None:
+        rule = spec.validation.model_dump(mode="json")
+        params |= {"validation": {**rule, "seed": spec.seeds["validation"]}}
+        params |= {"split": {"stratify": spec.split.stratify}}
     if not spec.model.is_streamed:
         return {**params, "search": search, "seed": seed}
     # How the last fit is shared out does not concern its trials.
@@ -227,13 +281,41 @@ def _search_params(spec: Spec) -> dict[str, Any]:
     return {**params, "model": model, "search": search, "seed": f"{params['seed']} {seed}"}
 
 
+def _metrics_params(spec: Spec, names: tuple[str, ...]) -> dict[str, Any]:
+    """What is measured, where it is not what always is."""
+    functions = spec.evaluation.functions if spec.evaluation is not None else []
+    if not names and not functions:
+        return {}
+    own = [function.model_dump(mode="json") for function in functions]
+    return {"evaluation": {"metrics": list(names), "functions": own}}
+
+
 def _refit_params(spec: Spec) -> dict[str, Any]:
-    return {**_learning_params(spec), "search": {"refit_on": spec.search.refit_on}}
+    search = spec.search.model_dump(mode="json", include={"refit_on", "selection"})
+    return {**_learning_params(spec), "search": search}
 
 
 def _evaluate_params(spec: Spec) -> dict[str, Any]:
     matrix, model = _matrix_params(spec), _model_params(spec)
-    return {**matrix, **model, "data": {**matrix["data"], **model["data"]}}
+    measured = _metrics_params(spec, metrics_on_test(spec))
+    selection = spec.search.model_dump(mode="json", include={"selection"})
+    chosen = {"search": selection} if selection else {}
+    return {
+        **matrix,
+        **model,
+        **chosen,
+        **measured,
+        **_bootstrap_params(spec),
+        "data": {**matrix["data"], **model["data"]},
+    }
+
+
+def _bootstrap_params(spec: Spec) -> dict[str, Any]:
+    declared = spec.evaluation.bootstrap if spec.evaluation is not None else None
+    if declared is None:
+        return {}
+    content = declared.model_dump(mode="json")
+    return {"bootstrap": {**content, "group": group_of(spec), "seed": spec.seeds["bootstrap"]}}
 
 
 def _gate_params(spec: Spec) -> dict[str, Any]:
@@ -245,14 +327,21 @@ _FITTED: Final = ("features.state", "features.labels")
 
 def _learned_from(*more: str) -> Callable[[Spec, Outputs], dict[str, str]]:
     """Inputs of a stage that fits: the matrices, or all that decides the rows that it reads."""
-    matrices = _outputs(*_FITTED, "features.train", "features.valid", *more)
-    streams = _and_rows(*_FITTED, *more)
-    return lambda spec, done: (streams if spec.model.is_streamed else matrices)(spec, done)
+
+    def inputs(spec: Spec, done: Outputs) -> dict[str, str]:
+        if spec.model.is_streamed:
+            return _and_rows(*_FITTED, *more)(spec, done)
+        scored = "features.valid" if spec.validation is None else "features.units"
+        return _outputs(*_FITTED, "features.train", scored, *more)(spec, done)
+
+    return inputs
 
 
 def _evaluate_inputs(spec: Spec, done: Outputs) -> dict[str, str]:
-    valid = "profile.valid" if spec.model.is_streamed else "features.valid"
-    return _and_rows(*_FITTED, valid, "search.trials", "refit.bundle")(spec, done)
+    """What is scored and the bundle; how many rows trials were scored on, wherever that stands."""
+    scored = "features.valid" if spec.validation is None else "search.folds"
+    scored = "profile.valid" if spec.model.is_streamed else scored
+    return _and_rows(*_FITTED, scored, "search.trials", "refit.bundle")(spec, done)
 
 
 STAGES: Final = (
@@ -272,6 +361,7 @@ STAGES: Final = (
         draws_trials=True,
         runs_family=True,
         reads_streams=True,
+        scores=True,
     ),
     Stage(
         "refit",
@@ -286,6 +376,7 @@ STAGES: Final = (
         _evaluate_params,
         computes_features=True,
         runs_family=True,
+        scores=True,
     ),
     Stage("gate", _outputs("evaluate.metrics"), _gate_params),
 )

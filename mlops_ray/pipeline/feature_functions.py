@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from mlops_ray.config.loader import LoadedConfig
 
-__all__ = ["check_functions", "source_of"]
+__all__ = ["check_functions", "declared_version", "source_of"]
 
 
 def check_functions(loaded: LoadedConfig, root: Path) -> None:
@@ -42,7 +42,7 @@ def _check(step: Function, root: Path, key: str, loaded: LoadedConfig) -> None:
     if path is None:
         hint = f"write {module.replace('.', '/')}.py below the project root"
         raise ConfigError(f"the project has no module {module!r}", hint=hint, where=where)
-    version = _version(path, name)
+    version = declared_version(path, name, "feature_function")
     if version == step.version:
         return
     raise ConfigError(
@@ -64,25 +64,32 @@ def source_of(root: Path, module: str) -> Path | None:
     return next((file for file in found if file.is_file()), None)
 
 
-def _version(path: Path, name: str) -> int | None:
-    """The version that a function at the top of a module is decorated with."""
+def declared_version(path: Path, name: str, decorator: str) -> int | None:
+    """The version that a function at the top of a module is decorated with.
+
+    Args:
+        path: The module's file.
+        name: The function.
+        decorator: Name of what marks it with a version.
+    """
     try:
         tree = ast.parse(path.read_bytes())
     except (SyntaxError, ValueError):
         return None
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and node.name == name:
-            return next((v for d in node.decorator_list if (v := _declared(d)) is not None), None)
+            found = (_declared(item, decorator) for item in node.decorator_list)
+            return next((version for version in found if version is not None), None)
     return None
 
 
-def _declared(decorator: ast.expr) -> int | None:
-    if not isinstance(decorator, ast.Call):
+def _declared(decorated: ast.expr, decorator: str) -> int | None:
+    if not isinstance(decorated, ast.Call):
         return None
-    called = decorator.func
+    called = decorated.func
     name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
-    values = [*decorator.args, *(keyword.value for keyword in decorator.keywords)]
-    if name != "feature_function" or len(values) != 1:
+    values = [*decorated.args, *(keyword.value for keyword in decorated.keywords)]
+    if name != decorator or len(values) != 1:
         return None
     value = values[0].value if isinstance(values[0], ast.Constant) else None
     return value if isinstance(value, int) else None

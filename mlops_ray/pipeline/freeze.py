@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from mlops_ray.config.model import ObjectiveConfig
+from mlops_ray.config.validation import EvaluationConfig
 from mlops_ray.features.feature_examples import Example
 from mlops_ray.manifest import (
     EnvironmentFacts,
@@ -33,6 +34,8 @@ __all__ = ["SEED_PATHS", "Frozen", "spec_of"]
 
 SEED_PATHS: Final = ("split", "search")  # What draws from the root seed, each by its own path.
 FOLDS_PATH: Final = "folds"  # Only where a step has folds: others keep their ids.
+VALIDATION_PATH: Final = "validation"  # Only where the training rows are dealt into folds.
+BOOTSTRAP_PATH: Final = "bootstrap"  # Only where intervals are declared.
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,8 @@ def spec_of(resolved: Resolved, files: Sequence[InputFile], code: CodeFacts) -> 
         feature_set=_feature_set(resolved),
         model=config.model,
         search=config.search,
+        validation=config.validation if config.validation.has_folds else None,
+        evaluation=None if config.evaluation == EvaluationConfig() else config.evaluation,
         gates=config.gates,
         register_=config.register_,
         serve=config.serve,
@@ -95,7 +100,10 @@ def spec_of(resolved: Resolved, files: Sequence[InputFile], code: CodeFacts) -> 
 
 def _seeds(resolved: Resolved) -> dict[str, str]:
     root, chosen = resolved.loaded.config.seed, resolved.feature_set
-    seeds = {path: str(derive(root, path)) for path in SEED_PATHS}
+    config = resolved.loaded.config
+    more = [VALIDATION_PATH] if config.validation.has_folds else []
+    more += [BOOTSTRAP_PATH] if config.evaluation.bootstrap is not None else []
+    seeds = {path: str(derive(root, path)) for path in (*SEED_PATHS, *more)}
     if chosen is not None and chosen.folds is not None:
         # Dealt anew, a row would be encoded by what its own target has helped to make.
         return {**seeds, FOLDS_PATH: str(chosen.folds.salt)}

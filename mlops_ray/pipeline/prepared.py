@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mlops_ray.data.counts import Value
     from mlops_ray.data.split import SplitName
     from mlops_ray.features.matrix import Matrix
+    from mlops_ray.features.row_units import RowUnits
     from mlops_ray.pipeline.context import Context
 
 __all__ = [
@@ -88,9 +89,13 @@ def n_rows_of(context: Context, part: SplitName) -> int:
 
 
 def matrix_plan(
-    context: Context, state: FeatureState, labels: tuple[Value, ...], parts: tuple[SplitName, ...]
+    context: Context,
+    state: FeatureState,
+    labels: tuple[Value, ...],
+    parts: tuple[SplitName, ...],
+    units: RowUnits | None = None,
 ) -> MatrixPlan:
-    """What the rows of some parts are made of."""
+    """What the rows of some parts are made of; see `build_matrices`."""
     data = context.spec.data
     return MatrixPlan(
         schema=context.schema,
@@ -103,13 +108,25 @@ def matrix_plan(
         folds=folds_of(context),
         check=context.check,
         weight=data.weight,
+        units=units,
     )
 
 
 def build_matrices(
-    context: Context, state: FeatureState, labels: tuple[Value, ...], parts: tuple[SplitName, ...]
+    context: Context,
+    state: FeatureState,
+    labels: tuple[Value, ...],
+    parts: tuple[SplitName, ...],
+    units: RowUnits | None = None,
 ) -> tuple[dict[SplitName, Matrix], str, dict[str, Any]]:
     """Matrices of some parts; rows of other parts never leave the unit that reads them.
+
+    Args:
+        context: Of the stage.
+        state: The fitted features.
+        labels: The ordered classes; none for a regression.
+        parts: Parts of the split.
+        units: What tells rows that belong together, if that is asked for.
 
     Returns:
         The matrices, what read the data, and its counters.
@@ -117,7 +134,7 @@ def build_matrices(
     Raises:
         DataError: The data cannot be read, or a file changed meanwhile.
     """
-    plan = matrix_plan(context, state, labels, parts)
+    plan = matrix_plan(context, state, labels, parts, units)
     unit_map = context.unit_map()
     work = context.guarded(partial(matrix_of_unit, plan))
     payloads = unit_map(work, context.units)

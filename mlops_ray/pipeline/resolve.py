@@ -35,6 +35,7 @@ from mlops_ray.pipeline.feature_set_checks import (
     check_inputs,
     check_set_functions,
 )
+from mlops_ray.pipeline.metric_checks import check_metrics
 from mlops_ray.pipeline.model_checks import (
     check_family_source,
     check_feature_names,
@@ -135,6 +136,7 @@ def resolve(
     files, schema = _files_and_schema(loaded, root, store, data, keep=keep)
     check_rules(loaded)
     _check_own_code(loaded, root, feature_set)
+    check_metrics(loaded, root)
     _check_shares(loaded, files)
     special = _special_columns(loaded)
     try:
@@ -340,6 +342,7 @@ def _special_columns(loaded: LoadedConfig) -> dict[str, str]:
         **({"data.time": data.time} if data.time else {}),
         **({"data.weight": data.weight} if data.weight else {}),
         **({"split.group": group} if (group := loaded.config.split.group) else {}),
+        **({"validation.group": own} if (own := loaded.config.validation.group) else {}),
     }
 
 

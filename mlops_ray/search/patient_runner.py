@@ -17,10 +17,10 @@ from mlops_ray.models.families import family_named
 from mlops_ray.search.objective import TrialRunner
 
 if TYPE_CHECKING:
-    from mlops_ray.search.objective import TrialTask
     from mlops_ray.search.patience import Patience
     from mlops_ray.search.step import Step
     from mlops_ray.search.trial import TrialRecord
+    from mlops_ray.search.trial_rows import TrialTask
 
 __all__ = ["PatientRunner", "runner_of"]
 

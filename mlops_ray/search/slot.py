@@ -22,8 +22,8 @@ from ray import tune
 from mlops_ray.search.patient_runner import runner_of
 
 if TYPE_CHECKING:
-    from mlops_ray.search.objective import TrialTask
     from mlops_ray.search.step import Step
+    from mlops_ray.search.trial_rows import TrialTask
 
 __all__ = ["CPU_KEY", "RECORD_KEY", "SLOT_KEY", "SearchSlot"]
 

@@ -17,25 +17,28 @@ import numpy as np
 
 from mlops_ray.features.spool import spool
 from mlops_ray.models.guidance import NO_GUIDANCE, Guidance
-from mlops_ray.models.metrics import score_all
+from mlops_ray.models.scoring import Scoring
 from mlops_ray.models.xgboost_stream import StreamedRows, external_training
 from mlops_ray.runtime.session_folder import session_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from mlops_ray.config.model import MetricName, Task
+    from mlops_ray.config.metric_catalogue import MetricName
+    from mlops_ray.config.task import Task
     from mlops_ray.data.split import SplitName
     from mlops_ray.data.unit import Unit
     from mlops_ray.features.spool import Spool, SpoolUnit
     from mlops_ray.features.unit_rows import MatrixPlan
     from mlops_ray.models.estimator import Fitted, Training
     from mlops_ray.search.patience import Patience
+    from mlops_ray.search.trial_rows import TrialRows
 
 __all__ = ["StreamedTask", "spooled", "streamed_rows"]
 
 _TRAIN: Final[tuple[SplitName, ...]] = ("train",)
 _VALID: Final[tuple[SplitName, ...]] = ("valid",)
+_STANDARD: Final = Scoring()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,7 @@ class StreamedTask:
         patience: When a trial ends that gets no better; None where each makes all its rounds.
         guidance: Constraints of the fits.
         family: Name of the estimator family.
+        scoring: Which metrics are computed.
     """
 
     plan: MatrixPlan
@@ -67,12 +71,13 @@ class StreamedTask:
     patience: Patience | None = None
     guidance: Guidance = NO_GUIDANCE
     family: str = "xgboost"
+    scoring: Scoring = _STANDARD
 
     @contextmanager
-    def rows(self) -> Iterator[_SpooledRows]:
+    def rows(self) -> Iterator[Sequence[TrialRows]]:
         """Write the rows to a folder of this process, which goes with it."""
         with spooled(self.plan, self.units, self.threads, self.work) as rows:
-            yield _SpooledRows(self, rows)
+            yield [_SpooledRows(self, rows)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +99,10 @@ class _SpooledRows:
         return external_training(rows, task.threads, self.spool.folder, task.guidance)
 
     def scores(self, fitted: Fitted) -> dict[str, float]:
-        """All metrics of the task on the validation rows, which are answered batch by batch."""
+        """All metrics on the validation rows, which are answered batch by batch."""
         answers = [fitted.predict(X) for X, _ in self.spool.batches(_VALID)]
-        return score_all(self.task.task, self.spool.targets(_VALID), np.concatenate(answers))
+        y, task = self.spool.targets(_VALID), self.task
+        return task.scoring.score(task.task, y, np.concatenate(answers))
 
 
 @contextmanager

@@ -38,7 +38,7 @@ _BY_THE_MACHINE: Final = frozenset({"timed_out", "out_of_memory"})
 
 TrialStatus = Literal["finished", "pruned", "failed", "invalid", "timed_out", "out_of_memory"]
 
-_OPTIONAL: Final = frozenset({"rungs", "rounds", "curve"})
+_OPTIONAL: Final = frozenset({"rungs", "rounds", "curve", "folds"})
 _MESSAGE_LENGTH: Final = 300
 # What native libraries put into messages and no two processes share: clock times, addresses.
 _VOLATILE: Final = re.compile(r"\[\d{1,2}:\d{2}:\d{2}\]\s*|0x[0-9a-fA-F]+")
@@ -54,8 +54,8 @@ class TrialRecord:
         seed: Seed of its fit in decimal digits, since JSON numbers end at 2^53.
         status: ``finished``, ``pruned`` (others were better at a rung), ``failed`` (an error),
             ``invalid`` (the objective is not finite), ``timed_out`` or ``out_of_memory``.
-        value: Objective on the validation rows; None unless finished.
-        metrics: All metrics of the task on the validation rows; those not defined are left out.
+        value: Objective on the validation rows, or its mean over the folds; None unless finished.
+        metrics: The reported metrics likewise; those not defined, or not on a fold, are left out.
         error: Class of the error; empty unless there was one.
         message: First line of the error, without times and addresses.
         rungs: Rounds and objective at each rung the trial came to, where trials are halved; None
@@ -63,6 +63,7 @@ class TrialRecord:
         rounds: Rounds of its best look, where trials have patience; so many make the final fit.
             Absent where they have none.
         curve: Rounds and objective at each look likewise.
+        folds: The metrics on each fold, in the order of the folds. Absent where there are none.
     """
 
     index: int
@@ -76,6 +77,7 @@ class TrialRecord:
     rungs: tuple[tuple[int, float | None], ...] = ()
     rounds: int | None = None
     curve: tuple[tuple[int, float], ...] = ()
+    folds: tuple[dict[str, float], ...] = ()
 
     @property
     def is_by_the_machine(self) -> bool:
@@ -87,6 +89,7 @@ class TrialRecord:
         content = {"schema": TRIAL_SCHEMA, **asdict(self)}
         content["rungs"] = [list(rung) for rung in self.rungs]
         content["curve"] = [list(look) for look in self.curve]
+        content["folds"] = list(self.folds)
         for name in _OPTIONAL:
             if not content[name]:
                 del content[name]
@@ -106,7 +109,9 @@ class TrialRecord:
             members = {name: document[name] for name in cls.__slots__ if name not in _OPTIONAL}
             rungs = tuple((int(rounds), value) for rounds, value in document.get("rungs", []))
             curve = tuple((int(rounds), value) for rounds, value in document.get("curve", []))
-            return cls(**members, rungs=rungs, rounds=document.get("rounds"), curve=curve)
+            folds = tuple(document.get("folds", []))
+            rounds = document.get("rounds")
+            return cls(**members, rungs=rungs, rounds=rounds, curve=curve, folds=folds)
         except KeyError as error:
             raise ManifestError("a trial record is malformed", f"no {error}") from error
 

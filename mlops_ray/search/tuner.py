@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from mlops_ray.search.agenda import Agenda
-    from mlops_ray.search.objective import TrialTask
     from mlops_ray.search.trial import TrialRecord
+    from mlops_ray.search.trial_rows import TrialTask
 
 __all__ = ["run_search"]
 

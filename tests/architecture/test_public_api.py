@@ -28,6 +28,7 @@ def test_the_public_names_are_these() -> None:
         "exit_code",
         "feature_function",
         "init_project",
+        "metric",
         "relaunch",
         "terminal_progress",
     ]

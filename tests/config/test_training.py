@@ -42,6 +42,18 @@ def test_both_ways_for_large_tables_are_declared_by_name(load):
     assert (shared.training, shared.workers, shared.is_streamed) == ("distributed", 2, True)
 
 
+def test_metrics_intervals_of_rows_and_a_rule_of_choice_go_with_streamed_rows(load):
+    model = load(
+        "model.training=external",
+        "objective.metric=balanced_accuracy",
+        "evaluation={metrics: [brier], bootstrap: {}}",
+        "search.space={max_depth: {int: [1, 3]}}",
+        "search.selection={tie_break: [{lowest: max_depth}]}",
+    )
+
+    assert model.is_streamed
+
+
 @pytest.mark.parametrize(
     ("overrides", "key", "what"),
     [
@@ -56,6 +68,16 @@ def test_both_ways_for_large_tables_are_declared_by_name(load):
         (["model.training=external", "model.device=cuda"], "model.device", "does not go with it"),
         (["model.training=external", "model.calibration=sigmoid"], "model.calibration", "not go"),
         (["model.training=external", "model.ensemble={top: 2}"], "model.ensemble", "does not go"),
+        (
+            ["model.training=external", "split.valid=null", "validation={scheme: k_fold}"],
+            "validation.scheme",
+            "a matrix in memory",
+        ),
+        (
+            ["model.training=external", "split.group=g", "evaluation.bootstrap={}"],
+            "evaluation.bootstrap",
+            "groups are drawn from a matrix in memory",
+        ),
     ],
 )
 def test_what_does_not_go_together_is_refused_with_its_place(load, overrides, key, what):

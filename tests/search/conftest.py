@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mlops_ray.search.objective import SearchTask
+from mlops_ray.search.task import SearchTask
 
 
 @pytest.fixture(scope="session")

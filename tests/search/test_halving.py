@@ -12,6 +12,7 @@ from mlops_ray.errors import SearchError
 from mlops_ray.search.agenda import Agenda
 from mlops_ray.search.declared_halving import declared_halving
 from mlops_ray.search.dispatch import Dispatch
+from mlops_ray.search.fold_fits import FoldFits
 from mlops_ray.search.halving import Halving, rungs_up_to
 from mlops_ray.search.objective import TrialRunner
 from mlops_ray.search.searchers.random import RandomSearcher
@@ -168,14 +169,13 @@ def test_a_survivor_is_given_to_the_slot_that_holds_it_and_to_others_where_that_
     assert [dispatch.give(slot).index for slot in "cde"] == [0, 1, 2]
 
 
-def test_halved_trials_have_the_bits_of_whole_ones_wherever_they_go_on(make_task):
+def test_halved_trials_have_the_bits_of_whole_ones_wherever_they_go_on(make_task, monkeypatch):
     task = make_task(params={"n_estimators": 9, "subsample": 0.5, "colsample_bytree": 0.5})
     space = {"max_depth": Dimension.model_validate({"int": [1, 5]})}
 
     def table(n_slots, n_growths):
+        monkeypatch.setattr(FoldFits, "_most_growths", n_growths)
         runners = [TrialRunner(task) for _ in range(n_slots)]
-        for runner in runners:
-            runner.__dict__["_most_growths"] = n_growths
         agenda, number = make_agenda(NINE, 9, 9, 3, space), 0
         while not agenda.is_done:
             for step in agenda.ready():

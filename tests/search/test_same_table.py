@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 
 from mlops_ray.config.model import ModelConfig, SearchConfig
+from mlops_ray.config.validation import ValidationConfig
 from mlops_ray.search import tuner
 from mlops_ray.search.agenda import Agenda
 from mlops_ray.search.declared_halving import declared_halving
+from mlops_ray.search.folds import deal
 from mlops_ray.search.patience import Patience
 from mlops_ray.search.patient_runner import runner_of
 from mlops_ray.search.searchers.declared import declared_searcher
@@ -102,6 +104,36 @@ def test_slots_delays_and_deaths_do_not_show(
     best = max(record.value for record in finished)
     assert best_trial(records, "max").index == min(r.index for r in finished if r.value == best)
     assert (len(finished) < len(records)) == bool(brackets)
+
+
+@pytest.mark.parametrize("n_slots", [1, 2])
+@pytest.mark.parametrize(
+    ("brackets", "patience"), [(0, None), (1, None), (0, Patience(2, 1, "max"))]
+)
+def test_with_folds_slots_and_a_death_do_not_show(
+    task, make_task, brackets, patience, n_slots, monkeypatch, tmp_path
+):
+    died = tmp_path / "died"
+
+    class Dying(SearchSlot):
+        def step(self):
+            if self._step.index == 4 and not died.exists():
+                died.touch()
+                os._exit(1)
+            return super().step()
+
+    monkeypatch.setattr(tuner, "SearchSlot", Dying)
+    monkeypatch.setattr(tuner, "_shares", lambda _: (n_slots, SLOTS[n_slots]))
+    units = np.random.default_rng(1).integers(0, 2**64, len(task.y_train), dtype=np.uint64)
+    folds = deal(ValidationConfig(scheme="k_fold", folds=3, repeats=2), units, seed=4)
+    folded = make_task(params=MODEL.params, metric="accuracy", folds=folds, patience=patience)
+
+    records = run_search(folded, make_agenda("random", brackets, 6))
+
+    assert died.exists()
+    assert {len(record.folds) for record in records} == {6}
+    assert trial_table(records) == table_here(folded, make_agenda("random", brackets, 6))
+    assert trial_table(records) != table_here(task, make_agenda("random", brackets, 6))
 
 
 def test_slots_killed_at_random_moments_do_not_show(task, monkeypatch, tmp_path):

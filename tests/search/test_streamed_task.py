@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import os
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from mlops_ray.config.validation import MetricFunctionConfig
 from mlops_ray.features.matrix import gather, matrix_of_unit
 from mlops_ray.features.spool import spool_unit
+from mlops_ray.models.scoring import Scoring
 from mlops_ray.search.agenda import Agenda
 from mlops_ray.search.halving import Halving
-from mlops_ray.search.objective import SearchTask, TrialRunner
+from mlops_ray.search.objective import TrialRunner
 from mlops_ray.search.streamed_task import StreamedTask
-from mlops_ray.search.trial import trial_table
+from mlops_ray.search.task import SearchTask
+from mlops_ray.search.trial import read_trial_table, trial_table
 from mlops_ray.search.tuner import run_search
 
 SHARED = {
@@ -24,6 +28,14 @@ SHARED = {
     "metric": "roc_auc",
     "threads": 1,
 }
+OWN = """
+from mlops_ray import metric
+
+
+@metric(version=1)
+def told(y, predicted):
+    return float(predicted[y == 1, 1].mean())
+"""
 
 
 class _Depths:
@@ -72,6 +84,26 @@ def test_the_table_is_that_of_the_same_trials_in_memory(
 
     assert table == table_here(in_memory, make_agenda(halving))
     assert list(Path(tempfile.gettempdir()).iterdir()) == []
+
+
+def test_declared_metrics_and_those_of_the_project_are_those_of_memory(
+    unit_rows, in_memory, tmp_path, monkeypatch
+):
+    (tmp_path / "st_own.py").write_text(OWN, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    own = MetricFunctionConfig(
+        function="st_own:told", version=1, direction="max", needs="probabilities"
+    )
+    measured = {"scoring": Scoring(("balanced_accuracy", "brier"), (own,)), "metric": own.function}
+
+    table = table_here(
+        StreamedTask(*unit_rows, spool_unit, **{**SHARED, **measured}), make_agenda()
+    )
+
+    assert table == table_here(replace(in_memory, **measured), make_agenda())
+    first = read_trial_table(table)[0]
+    assert set(first.metrics) == {"balanced_accuracy", "brier", "st_own:told"}
+    assert first.value == first.metrics["st_own:told"]
 
 
 @pytest.mark.ray

@@ -1,6 +1,8 @@
 """Features: fitted to the training profile alone; matrices of train and valid, no test row.
 
-Where training is streamed there are no matrices: who fits reads the rows itself.
+Where training is streamed there are no matrices: who fits reads the rows itself. Where the training
+rows are dealt into folds, there is no valid; the features are fitted once, to all training rows
+(docs/decisions/0024), and what the folds are dealt by stands beside the matrix.
 """
 
 from __future__ import annotations
@@ -16,14 +18,18 @@ from mlops_ray.features.fit import fit_features
 from mlops_ray.features.matrix_file import matrix_to_bytes
 from mlops_ray.features.plan import specs_of
 from mlops_ray.features.refine import RefinePlan, refine, refine_unit
+from mlops_ray.features.row_units import units_to_bytes
+from mlops_ray.features.steps import STEPS
 from mlops_ray.manifest import canonical_bytes
 from mlops_ray.pipeline.context import Finished
 from mlops_ray.pipeline.prepared import build_matrices, folds_of, labels_to_bytes
+from mlops_ray.pipeline.units import fold_units
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mlops_ray.data.counts import Value
+    from mlops_ray.data.split import SplitName
     from mlops_ray.features.state import FeatureState
     from mlops_ray.features.wanted import Answer, Wanted
     from mlops_ray.pipeline.context import Context
@@ -34,6 +40,7 @@ __all__ = ["execute", "fit"]
 def execute(context: Context) -> Finished:
     """Fit the features and transform the rows that may be learned from."""
     labels, state, n_passes = fit(context)
+    _warn_of_leaks(context)
     outputs = {
         "state": context.put("feature state", canonical_bytes(state.to_json()), value=state),
         "labels": context.put("labels", labels_to_bytes(labels), value=labels),
@@ -41,11 +48,32 @@ def execute(context: Context) -> Finished:
     more = {"columns": len(state.outputs), "passes": n_passes}
     if context.spec.model.is_streamed:
         return Finished(outputs, "driver", more)
-    matrices, engine, facts = build_matrices(context, state, labels, ("train", "valid"))
+    units = fold_units(context.spec)
+    parts: tuple[SplitName, ...] = ("train", "valid") if units is None else ("train",)
+    matrices, engine, facts = build_matrices(context, state, labels, parts, units)
     for name, matrix in matrices.items():
         data = matrix_to_bytes(matrix)
         outputs[name] = context.put(f"matrix {name}", data, value=matrix, again=True)
+        if matrix.units is not None:
+            numbers = units_to_bytes(matrix.units)
+            outputs["units"] = context.put("units", numbers, value=matrix.units, again=True)
     return Finished(outputs, engine, {**facts, **more})
+
+
+def _warn_of_leaks(context: Context) -> None:
+    """Say which features have seen the targets of rows that a fold is scored on."""
+    if context.spec.validation is None:
+        return
+    leaking = [
+        declared.column
+        for declared in context.spec.features
+        if any(getattr(STEPS[str(step["step"])], "needs_target", False) for step in declared.steps)
+    ]
+    if leaking:
+        context.progress.note(
+            f"{', '.join(leaking)}: encoded by targets of all training rows, those of other folds "
+            "too, so that scores of trials may be a little too good; those on test rows are not"
+        )
 
 
 class _FurtherPasses:

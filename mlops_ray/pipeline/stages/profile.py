@@ -36,7 +36,8 @@ def execute(context: Context) -> Finished:
     if data.as_of is not None and data.time is not None:
         check_as_of(found, data.time, data.as_of)
     columns = dict.fromkeys(column for feature in declared for column in feature.columns)
-    check_contract(found, data, columns, data.pii)
+    parts = [name for name in SPLITS if name != "valid" or context.spec.split.valid is not None]
+    check_contract(found, data, columns, parts, data.pii)
     if data.weight is not None:
         check_weights(found, data.weight)
     outputs: dict[str, str] = {}

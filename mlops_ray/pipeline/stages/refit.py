@@ -16,6 +16,7 @@ from mlops_ray.models.families import family_named
 from mlops_ray.models.feature_roles import guidance_of
 from mlops_ray.models.packing import pack_bundle, signature_of
 from mlops_ray.models.refitting import Candidate, Refit, RefitTask
+from mlops_ray.pipeline.choice import chosen
 from mlops_ray.pipeline.context import Finished
 from mlops_ray.pipeline.golden_records import golden_records
 from mlops_ray.pipeline.prepared import labels_of, matrix_of, matrix_plan, state_of
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from mlops_ray.models.refitting import Refitted
     from mlops_ray.models.signature import Signature
     from mlops_ray.pipeline.context import Context
+    from mlops_ray.search.trial import TrialRecord
 
 __all__ = ["DECISIONS_SCHEMA", "execute"]
 
@@ -101,11 +103,12 @@ def _signature(context: Context) -> Signature:
 
 def _task(context: Context) -> RefitTask:
     spec = context.spec
-    train, valid = matrix_of(context, "train"), matrix_of(context, "valid")
+    train, has_folds = matrix_of(context, "train"), spec.validation is not None
+    valid = train.without_rows() if has_folds else matrix_of(context, "valid")
     return RefitTask(
         train=train,
         valid=valid,
-        on_valid=spec.search.refit_on != "train",
+        on_valid=not has_folds and spec.search.refit_on != "train",
         candidates=_candidates(context),
         model=spec.model,
         guidance=guidance_of(spec.model, state_of(context), train.weights),
@@ -117,17 +120,24 @@ def _task(context: Context) -> RefitTask:
 
 def _candidates(context: Context) -> tuple[Candidate, ...]:
     """The trials that may answer, with all their parameters."""
-    model, mode = context.spec.model, context.spec.objective.mode
-    n = 1 if model.ensemble is None else model.ensemble.top
-    trials = context.value(context.output("search.trials"), read_trial_table)
+    model = context.spec.model
     return tuple(
         Candidate(
             trial.index,
             {**model.params, **trial.params, **rounds_of_winner(model, trial.rounds)},
             int(trial.seed),
         )
-        for trial in best_trials(trials, mode, n)
+        for trial in _chosen(context)
     )
+
+
+def _chosen(context: Context) -> list[TrialRecord]:
+    """The trials that answer, the best first."""
+    spec = context.spec
+    if spec.model.ensemble is None:
+        return [chosen(context)]
+    trials = context.value(context.output("search.trials"), read_trial_table)
+    return best_trials(trials, spec.objective.mode, spec.model.ensemble.top)
 
 
 def _read_profile(data: bytes) -> Profile:

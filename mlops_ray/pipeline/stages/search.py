@@ -6,27 +6,33 @@ from collections import Counter
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
+from mlops_ray.features.row_units import units_from_bytes
 from mlops_ray.features.spool import spool_unit
 from mlops_ray.models.feature_roles import guidance_of
 from mlops_ray.pipeline.context import Finished
+from mlops_ray.pipeline.declared import metrics_of_trials
 from mlops_ray.pipeline.prepared import labels_of, matrix_of, matrix_plan, state_of
+from mlops_ray.pipeline.scoring import scoring_of
 from mlops_ray.search.agenda import Agenda
 from mlops_ray.search.budget import Budget
 from mlops_ray.search.cpu_use import CpuUse
 from mlops_ray.search.declared_halving import declared_halving
 from mlops_ray.search.declared_patience import declared_patience
+from mlops_ray.search.fold_table import fold_table
+from mlops_ray.search.folds import check_folds, deal
 from mlops_ray.search.ledger import open_ledger
-from mlops_ray.search.objective import SearchTask
 from mlops_ray.search.scoreboard import Scoreboard
 from mlops_ray.search.searchers.declared import declared_searcher
 from mlops_ray.search.streamed_task import StreamedTask
+from mlops_ray.search.task import SearchTask
 from mlops_ray.search.trial import best_trial, read_trial_table, trial_table
 from mlops_ray.search.tuner import run_search
 
 if TYPE_CHECKING:
     from mlops_ray.pipeline.context import Context
-    from mlops_ray.search.objective import TrialTask
+    from mlops_ray.search.folds import Fold
     from mlops_ray.search.trial import TrialRecord
+    from mlops_ray.search.trial_rows import TrialTask
 
 __all__ = ["execute"]
 
@@ -35,21 +41,26 @@ def execute(context: Context) -> Finished:
     """Run the trials; that one of them is valid is checked here.
 
     Raises:
+        DataError: On a fold nothing could be fitted or compared.
         SearchError: No trial gave a valid result.
     """
+    folds = _folds(context)  # Those that cannot be used are refused before Ray starts.
     context.means.connect()
     use = CpuUse()
-    records = _searched(context, use)
+    records = _searched(context, _task(context, folds), use)
     if context.spec.model.is_streamed:
         context.check_unchanged()
     best_trial(records, context.spec.objective.mode)
     outputs = {"trials": context.put("trials", trial_table(records), value=records)}
+    rule = context.spec.validation
+    if rule is not None:
+        outputs["folds"] = context.put("folds", fold_table(folds, rule.folds))
     counts: Counter[str] = Counter(record.status for record in records)
     facts = {"trials": len(records), "finished": 0, **counts, **_cpu_facts(use)}
     return Finished(outputs, "ray_tune", facts)
 
 
-def _searched(context: Context, use: CpuUse) -> list[TrialRecord]:
+def _searched(context: Context, task: TrialTask, use: CpuUse) -> list[TrialRecord]:
     objective, decisions = context.spec.objective, context.decisions
     budget = Budget(context.spec.search.budget_s if decisions is None else None)
     agenda = _agenda(context, budget)
@@ -61,7 +72,7 @@ def _searched(context: Context, use: CpuUse) -> list[TrialRecord]:
             steps = "trials" if context.spec.search.halving is None else "rungs of trials"
             context.progress.note(f"{len(known)} {steps} are known from a search that was cut off")
         return run_search(
-            _task(context),
+            task,
             agenda,
             ledger.append if ledger else lambda _: None,
             lambda record: context.progress.trial_finished(board.standing(record)),
@@ -98,7 +109,7 @@ def _earlier_records(context: Context, name: str) -> list[TrialRecord]:
     return read_trial_table(data)
 
 
-def _task(context: Context) -> TrialTask:
+def _task(context: Context, folds: list[Fold]) -> TrialTask:
     spec = context.spec
     model, task, labels = spec.model, spec.data.task, labels_of(context)
     shared: dict[str, Any] = {
@@ -108,13 +119,16 @@ def _task(context: Context) -> TrialTask:
         "metric": spec.objective.metric,
         "threads": model.threads,
         "patience": declared_patience(spec.search, model, task, spec.objective.mode),
+        "scoring": scoring_of(context, metrics_of_trials(spec)),
     }
     state = state_of(context)
     if model.is_streamed:
         plan = matrix_plan(context, state, labels, ("train", "valid"))
         work, guidance = context.guarded(spool_unit), guidance_of(model, state, None)
         return StreamedTask(plan, context.units, work, guidance=guidance, **shared)
-    train, valid = matrix_of(context, "train"), matrix_of(context, "valid")
+    train = matrix_of(context, "train")
+    has_folds = spec.validation is not None
+    valid = train.without_rows() if has_folds else matrix_of(context, "valid")
     return SearchTask(
         X_train=train.X,
         y_train=train.y,
@@ -123,5 +137,18 @@ def _task(context: Context) -> TrialTask:
         family=model.family_name,
         guidance=guidance_of(model, state, train.weights),
         guard=context.family_guard,
+        folds=folds,
         **shared,
     )
+
+
+def _folds(context: Context) -> list[Fold]:
+    spec, rule = context.spec, context.spec.validation
+    if rule is None:
+        return []
+    y = matrix_of(context, "train").y
+    units = context.value(context.output("features.units"), units_from_bytes)
+    is_stratified = rule.scheme == "k_fold" and spec.split.stratify
+    folds = deal(rule, units, int(spec.seeds["validation"]), y if is_stratified else None)
+    check_folds(folds, y, len(labels_of(context)), rule)
+    return folds

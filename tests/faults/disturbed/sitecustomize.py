@@ -100,18 +100,16 @@ def as_they_end(dataset) -> list[dict]:
 
 def disturb_trials(module) -> None:
     """Trials: each says that it begins, may meet with something, and waits after its fit."""
-    run, score_all = module.TrialRunner.run, module.score_all
-    current: list[int] = []
+    run, score = module.TrialRunner.run, module.FoldFits.score
 
-    @functools.wraps(score_all)
-    def scores(*arguments):
-        found = score_all(*arguments)
-        return dict.fromkeys(found, math.nan) if befalls(current[-1]) == "nan" else found
+    @functools.wraps(score)
+    def scores(fits, step):
+        found = score(fits, step)
+        return dict.fromkeys(found, math.nan) if befalls(step.index) == "nan" else found
 
     @functools.wraps(run)
     def slow_run(runner, step):
         note("begun", step.index, rounds=step.rounds)
-        current.append(step.index)
         befall(step.index)
         record = run(runner, step)
         wait("trial", step.index)
@@ -119,7 +117,7 @@ def disturb_trials(module) -> None:
         return record
 
     module.TrialRunner.run = slow_run
-    module.score_all = scores
+    module.FoldFits.score = scores
 
 
 def native_threads() -> int:

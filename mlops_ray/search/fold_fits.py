@@ -1,0 +1,71 @@
+"""The fits of one fold in one process: its rows are made ready once, its live fits are kept."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from mlops_ray.models.estimator import Fitted, Growth, Training
+    from mlops_ray.search.step import Step
+    from mlops_ray.search.trial_rows import TrialRows, TrialTask
+
+__all__ = ["FoldFits"]
+
+_GROWTHS_BYTES: Final = 256 * 2**20
+# What a live booster holds of each training row: margin, gradient, its place in the tree.
+_BYTES_A_MARGIN: Final = 24
+_BYTES_A_GROWTH: Final = 2**19
+
+
+class FoldFits:
+    """Fits on the training rows of one fold, or of a holdout, and scores on its others.
+
+    Args:
+        task: What all trials share.
+        rows: Rows to fit on and to score on.
+        share: Share of the memory for live fits that is this fold's.
+    """
+
+    def __init__(self, task: TrialTask, rows: TrialRows, share: float = 1.0) -> None:
+        self._task = task
+        self._rows = rows
+        self._share = share
+        self._growths: OrderedDict[int, Growth] = OrderedDict()
+
+    def score(self, step: Step) -> dict[str, float]:
+        """Fit as a step says, or go on to its rung, and score; NaN where a metric is undefined.
+
+        Raises:
+            ModelError: The fit or a metric failed, as libraries' own errors may too.
+        """
+        return self._rows.scores(self._fitted(step))
+
+    def drop(self, index: int) -> None:
+        """Forget the live fit of a trial."""
+        self._growths.pop(index, None)
+
+    def _fitted(self, step: Step) -> Fitted:
+        params = {**self._task.params, **step.params}
+        if step.rounds is None:
+            return self._training.fit(params, seed=step.seed)
+        growth = self._growths.pop(step.index, None)
+        if growth is None:  # Another slot began it, or it was dropped: the bits are the same.
+            growth = self._training.grow(params, seed=step.seed)
+        fitted = growth.to(step.rounds)
+        self._growths[step.index] = growth
+        while len(self._growths) > self._most_growths:
+            self._growths.popitem(last=False)
+        return fitted
+
+    @cached_property
+    def _most_growths(self) -> int:
+        """Live fits that are kept; the oldest are dropped and would be fitted anew."""
+        n_margins = self._rows.n_train * max(1, self._task.n_classes)
+        n_bytes = n_margins * _BYTES_A_MARGIN + _BYTES_A_GROWTH
+        return max(2, int(_GROWTHS_BYTES * self._share) // n_bytes)
+
+    @cached_property
+    def _training(self) -> Training:
+        return self._rows.training()
