@@ -46,3 +46,20 @@ def test_workers_that_share_a_fit_give_one_result(binary, run_streamed):
     assert first.result.search == binary.run.result.search
     assert first.result.model != binary.run.result.model
     assert first.metrics["roc_auc"] == pytest.approx(binary.run.metrics["roc_auc"], abs=0.05)
+
+
+@pytest.mark.slow
+def test_declared_metrics_intervals_and_a_rule_of_choice_are_those_of_memory(binary, run_streamed):
+    selection = {"tie_break": [{"metric": "brier"}]}
+    config = {
+        **binary.config,
+        "evaluation": {"metrics": ["balanced_accuracy"], "bootstrap": {"resamples": 100}},
+        "search": {**binary.config["search"], "selection": selection},
+    }
+
+    streamed = run_streamed(config, binary.table, training="external")
+
+    assert _learned(streamed) == _learned(run_streamed(config, binary.table))
+    measured = {(fact.split, fact.name): fact.interval for fact in streamed.result.metrics}
+    assert {("valid", "brier"), ("test", "balanced_accuracy")} <= set(measured)
+    assert all(interval for (split, _), interval in measured.items() if split == "test")
