@@ -32,7 +32,7 @@ SPACE = {
     "subsample": {"uniform": [0.4, 1.0]},
     "colsample_bytree": {"uniform": [0.4, 1.0]},
 }
-SLOTS = {1: 1.0, 4: 0.5}  # Slots -> CPUs that each asks for.
+SLOTS = {1: {"cpu": 1.0}, 2: {"cpu": 1.0}, 4: {"cpu": 0.5}}  # Slots -> what each asks for.
 
 
 MODEL = ModelConfig.model_validate({"family": "xgboost", "params": {"n_estimators": 9}})
