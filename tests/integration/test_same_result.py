@@ -39,7 +39,9 @@ def test_ray_did_the_work(case):
     tasks = len(ray_map._dealt(units, 2))
     assert engines["ingest"] == ("ray_data", {"units": units, "tasks": tasks, "rows": 420})
     assert engines["features"][0] == "ray_data"
-    assert engines["search"] == ("ray_tune", {"trials": 3, "finished": 3})
+    engine, facts = engines["search"]
+    assert (engine, facts["trials"], facts["finished"]) == ("ray_tune", 3, 3)
+    assert 0 < facts["cpu_used_s"]
     assert (engines["refit"][0], engines["evaluate"][0]) == ("ray_task", "ray_task")
     assert case.run.envelope.cluster == {"cpus": 2, "nodes": 1, "is_own": False}
 

@@ -49,9 +49,3 @@ def test_drivers_killed_at_random_moments_cost_no_more_than_what_was_running():
     outcome = _part("kills", "--kills", "3", "--kill-seed", "4")
 
     assert (outcome["kills"], outcome["torn"] > 0) == (3, True)
-
-
-def test_the_memory_of_one_configuration_and_a_slot_that_stands_still_end_no_search():
-    outcome = _part("trials", "--faults", "allocate", "stop")
-
-    assert outcome["allocate"]["status"] == "out_of_memory"
