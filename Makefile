@@ -12,7 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export RAY_USAGE_STATS_ENABLED := 0
 
 .PHONY: install demo test lint format lock clean help campaigns benchmarks schemas
-.PHONY: campaign-crash campaign-store campaign-determinism campaign-s3 campaign-search
+.PHONY: campaign-crash campaign-store campaign-determinism campaign-s3 campaign-search campaign-tests
 
 help:
 	@echo "make install   environment in .venv from requirements.lock (uv if present, else pip)"
@@ -23,7 +23,7 @@ help:
 	@echo "make lock      resolve pyproject.toml into requirements.lock (needs uv)"
 	@echo "make schemas   write docs/schemas from the models"
 	@echo "make benchmarks the benchmarks, one after the other"
-	@echo "make campaigns the five long fault tests; campaign-crash, -store, -determinism, -s3, -search one of them"
+	@echo "make campaigns the long tests; campaign-tests, -crash, -store, -determinism, -s3, -search one of them"
 	@echo "make clean     remove .venv and the caches"
 
 install: $(VENV)/.installed
@@ -66,7 +66,11 @@ schemas: install
 	$(BIN)/python -m mlops_ray.manifest.json_schema docs/schemas
 
 # Each prints JSON and fails if a promise was broken.
-campaigns: campaign-store campaign-s3 campaign-search campaign-determinism campaign-crash
+campaigns: campaign-tests campaign-store campaign-s3 campaign-search campaign-determinism campaign-crash
+
+# The tests that take minutes each.
+campaign-tests: install
+	$(BIN)/python -m pytest -m campaign
 
 campaign-store: install
 	$(BIN)/python tests/faults/store_campaign.py --rounds 8000

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     import subprocess
     from pathlib import Path
 
-_PAUSE_S = 0.1
+# Each look at a process takes from the CPUs that are measured.
+_PAUSE_S = 0.4
 # Adding up the memory of a process walks its page tables, while it can map none: of Ray's ten
 # processes ten times a second that took a third of a CPU away from what is measured.
 _SHARE_OF_A_CPU = 0.04

@@ -142,6 +142,7 @@ def test_a_city_that_training_never_saw_is_answered_as_a_missing_one(predictor):
     assert together[0, 1] < together[1, 1]
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("which", ["line", "decided"])
 def test_it_is_reproduced_bit_for_bit(place, which, request):
     run_id = request.getfixturevalue(which)["run_id"]

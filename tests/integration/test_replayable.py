@@ -20,7 +20,7 @@ from killed_run import Place, write_project
 
 from mlops_ray.search.trial import read_trial_table
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow]
+pytestmark = [pytest.mark.ray, pytest.mark.campaign]
 
 BUDGET_S = 30
 OWN = f"""

@@ -16,7 +16,7 @@ CAMPAIGN = Path(__file__).parents[1] / "faults" / "search_campaign.py"
 
 pytestmark = [
     pytest.mark.ray,
-    pytest.mark.slow,
+    pytest.mark.campaign,
     pytest.mark.timeout(600),  # Several runs one after the other.
     pytest.mark.skipif(sys.platform != "linux", reason="cluster/head is for Linux"),
 ]

@@ -70,7 +70,7 @@ def test_from_disk_the_estimator_has_the_bytes_of_one_fitted_in_memory_even_if_k
     assert not Path(died.read_text(encoding="utf-8")).exists()
 
 
-@pytest.mark.slow
+@pytest.mark.campaign
 def test_two_workers_give_one_model_whoever_is_first_and_whoever_is_killed(fit, rows, tmp_path):
     died = tmp_path / "died"
 
