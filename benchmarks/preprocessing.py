@@ -296,7 +296,8 @@ def pass_costs(units: list[Any]) -> dict[str, float]:
     from mlops_ray.data.measure import measure_column
     from mlops_ray.data.row_parts import RowParts
     from mlops_ray.data.rowhash import RowHasher
-    from mlops_ray.data.unit import read_schema, read_unit
+    from mlops_ray.data.unit_rows import read_unit
+    from mlops_ray.data.unit_schema import read_schema
 
     schema = read_schema(units)
 
@@ -331,7 +332,7 @@ def _task_cost(units: list[Any], schema: Any) -> float:  # noqa: ANN401 - of mlo
     from mlops_ray.data.scan import ScanPlan, scan_unit
     from mlops_ray.data.split import SplitRows
     from mlops_ray.data.supervision import Supervision
-    from mlops_ray.data.unit import read_unit
+    from mlops_ray.data.unit_rows import read_unit
 
     rule = SplitConfig.model_validate({"test": {"share": 0.2}, "valid": {"share": 0.2}})
     features = tuple(name for name in schema if name not in {"id", "y"})

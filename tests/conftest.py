@@ -22,7 +22,8 @@ os.environ["RAY_AUTH_MODE"] = "token"
 from mlops_ray.config.model import SplitConfig
 from mlops_ray.data.source import FoundFile
 from mlops_ray.data.split import SplitRows
-from mlops_ray.data.unit import Unit, list_units, read_schema
+from mlops_ray.data.unit import Unit, list_units
+from mlops_ray.data.unit_schema import read_schema
 from mlops_ray.features import FeatureState, number_feature, one_hot_feature
 from mlops_ray.features.compiled import CompiledTransform
 from mlops_ray.features.unit_rows import MatrixPlan

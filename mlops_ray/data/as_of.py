@@ -15,7 +15,7 @@ from mlops_ray.data.column_profile import TimeProfile
 from mlops_ray.errors import ColumnError, Where
 
 if TYPE_CHECKING:
-    from mlops_ray.data.scan import Scan
+    from mlops_ray.data.scan_result import Scan
 
 __all__ = ["check_as_of"]
 

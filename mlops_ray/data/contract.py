@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mlops_ray.data.column_profile import ColumnProfile
     from mlops_ray.data.counts import Value
     from mlops_ray.data.profile import Profile
-    from mlops_ray.data.scan import Scan
+    from mlops_ray.data.scan_result import Scan
     from mlops_ray.data.schema import LogicalType, Schema
 
 __all__ = ["DeclaredTarget", "check_contract", "check_target_type", "class_labels"]

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from mlops_ray.data.contract_outcome import RuleVerdict
     from mlops_ray.data.contract_tally import ContractTally
     from mlops_ray.data.rule import CheckPlan, Rule
-    from mlops_ray.data.scan import Scan, ScanPlan
+    from mlops_ray.data.scan import ScanPlan
+    from mlops_ray.data.scan_result import Scan
     from mlops_ray.data.schema import Schema
     from mlops_ray.data.unit import Unit
     from mlops_ray.data.unit_map import UnitMap

@@ -24,7 +24,7 @@ from mlops_ray.data.rowhash import hash_rows
 from mlops_ray.data.rule import misfit
 from mlops_ray.data.rule_values import as_members
 from mlops_ray.data.split import SPLITS, assign_split
-from mlops_ray.data.unit import read_unit
+from mlops_ray.data.unit_rows import read_unit
 from mlops_ray.errors import ColumnError, Where
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from mlops_ray.data.leakage import column_hints, id_hints, shared_row_hints
 if TYPE_CHECKING:
     from mlops_ray.data.leakage import Hint
     from mlops_ray.data.profile import Profile
-    from mlops_ray.data.scan import Scan
+    from mlops_ray.data.scan_result import Scan
     from mlops_ray.data.supervision import Supervision
 
 __all__ = ["described", "hints_of"]

@@ -11,7 +11,8 @@ from mlops_ray.data.repeated_keys import KeyLook, find_repeated_keys
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mlops_ray.data.scan import Scan, ScanPlan
+    from mlops_ray.data.scan import ScanPlan
+    from mlops_ray.data.scan_result import Scan
     from mlops_ray.data.unit import Unit
     from mlops_ray.data.unit_map import UnitMap
 

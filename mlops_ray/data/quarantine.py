@@ -13,7 +13,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from mlops_ray.data.parquet_file import count_rows
-from mlops_ray.data.unit import check_fits, list_units, read_schema, read_unit
+from mlops_ray.data.unit import list_units
+from mlops_ray.data.unit_rows import read_unit
+from mlops_ray.data.unit_schema import check_fits, read_schema
 from mlops_ray.errors import DataError, ManifestError, SourceError
 from mlops_ray.manifest import canonical_bytes, from_canonical
 

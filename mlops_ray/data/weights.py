@@ -12,7 +12,7 @@ from mlops_ray.data.split import SPLITS
 from mlops_ray.errors import ColumnError, Where
 
 if TYPE_CHECKING:
-    from mlops_ray.data.scan import Scan
+    from mlops_ray.data.scan_result import Scan
     from mlops_ray.data.schema import LogicalType, Schema
 
 __all__ = ["check_weight_type", "check_weights"]

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 import threading
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 import numpy as np
 
-from mlops_ray.errors import ColumnError, ModelError
-from mlops_ray.runtime.loaded_source import note_source
+from mlops_ray.errors import ColumnError
+from mlops_ray.runtime.declared_function import FunctionKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,6 +18,12 @@ if TYPE_CHECKING:
 __all__ = ["FeatureFunction", "called", "feature_function", "load_function"]
 
 F = TypeVar("F", bound="Callable[..., Any]")
+_KIND: Final = FunctionKind(
+    attribute="feature_version",
+    absent="the features need the function {}",
+    differs="the function {} is not the one that the features were made with",
+    hint="start from the project that the model was made in, at the code of its run",
+)
 # Units are worked on in threads; a function that keeps a buffer of its own never hears of that.
 _ONE_AT_A_TIME: Final = threading.RLock()
 
@@ -50,13 +54,7 @@ def feature_function(version: int) -> Callable[[F], F]:
         >>> ratio.feature_version
         1
     """
-
-    def mark(function: F) -> F:
-        note_source(sys.modules.get(function.__module__))
-        function.feature_version = version  # type: ignore[attr-defined]
-        return function
-
-    return mark
+    return _KIND.mark(version)
 
 
 def load_function(name: str, version: int) -> FeatureFunction:
@@ -69,18 +67,7 @@ def load_function(name: str, version: int) -> FeatureFunction:
     Raises:
         ModelError: It cannot be imported here, or has another version.
     """
-    module, _, attribute = name.partition(":")
-    hint = "start from the project that the model was made in, at the code of its run"
-    try:
-        found = getattr(import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        what = f"the features need the function {name!r}"
-        raise ModelError(what, str(error), f"version {version}", hint) from error
-    if getattr(found, "feature_version", None) != version:
-        got = f"version {getattr(found, 'feature_version', None)}"
-        what = f"the function {name!r} is not the one that the features were made with"
-        raise ModelError(what, got, f"version {version}", hint)
-    function: FeatureFunction = found
+    function: FeatureFunction = _KIND.load(name, version)
     return function
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 import numpy as np
 
 from mlops_ray.errors import ModelError
 from mlops_ray.models.metrics import wanted_predictions
-from mlops_ray.runtime.loaded_source import note_source
+from mlops_ray.runtime.declared_function import FunctionKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +20,12 @@ if TYPE_CHECKING:
 __all__ = ["MetricFunction", "load_metric", "metric", "score_by"]
 
 F = TypeVar("F", bound="Callable[..., Any]")
+_KIND: Final = FunctionKind(
+    attribute="metric_version",
+    absent="there is no metric {}",
+    differs="the metric {} is not the declared one",
+    hint="start from the project that the pipeline file is of",
+)
 
 
 class MetricFunction(Protocol):
@@ -52,13 +56,7 @@ def metric(version: int) -> Callable[[F], F]:
         >>> missed.metric_version
         1
     """
-
-    def mark(function: F) -> F:
-        note_source(sys.modules.get(function.__module__))
-        function.metric_version = version  # type: ignore[attr-defined]
-        return function
-
-    return mark
+    return _KIND.mark(version)
 
 
 def load_metric(name: str, version: int) -> MetricFunction:
@@ -71,19 +69,7 @@ def load_metric(name: str, version: int) -> MetricFunction:
     Raises:
         ModelError: It cannot be imported here, or has another version.
     """
-    module, _, attribute = name.partition(":")
-    hint = "start from the project that the pipeline file is of"
-    try:
-        found = getattr(import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        what = f"there is no metric {name!r}"
-        raise ModelError(what, str(error), f"version {version}", hint) from error
-    if getattr(found, "metric_version", None) != version:
-        got = f"version {getattr(found, 'metric_version', None)}"
-        raise ModelError(
-            f"the metric {name!r} is not the declared one", got, f"version {version}", hint
-        )
-    function: MetricFunction = found
+    function: MetricFunction = _KIND.load(name, version)
     return function
 
 

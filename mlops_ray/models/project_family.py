@@ -9,13 +9,11 @@ from mlops_ray.errors import ModelError
 from mlops_ray.models.guidance import NO_GUIDANCE, Aspect, Guidance, taken_by
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import numpy as np
     from numpy.typing import NDArray
 
     from mlops_ray.config.model import Task
-    from mlops_ray.models.estimator import Family, Fitted, Training
+    from mlops_ray.models.estimator import Family, Training
 
 __all__ = ["ProjectFamily"]
 
@@ -64,29 +62,11 @@ class ProjectFamily:
         self.accepts_missing: bool = family.accepts_missing
         self.rounds: str | None = family.rounds
         self.takes: frozenset[Aspect] = frozenset(taken_by(family))
-
-    def check_params(self, params: Mapping[str, object], task: Task | None = None) -> list[str]:
-        """Mistakes in parameters; see `estimator.Family.check_params`."""
-        return list(self._family.check_params(params, task))
-
-    def resolve_params(self, params: Mapping[str, object], task: Task) -> dict[str, object]:
-        """Parameters with defaults; see `estimator.Family.resolve_params`."""
-        return self._family.resolve_params(params, task)
-
-    def fit(
-        self,
-        X: NDArray[np.float32],
-        y: NDArray[np.int32] | NDArray[np.float64],
-        params: Mapping[str, object],
-        *,
-        task: Task,
-        n_classes: int,
-        seed: int,
-        threads: int,
-    ) -> Fitted:
-        """Fit; see `estimator.Family.fit`."""
-        options: dict[str, Any] = {"task": task, "n_classes": n_classes, "threads": threads}
-        return self._family.fit(X, y, params, seed=seed, **options)
+        # Only `prepare` may be called in a way that the class does not know.
+        self.check_params = family.check_params
+        self.resolve_params = family.resolve_params
+        self.fit = family.fit
+        self.from_files = family.from_files
 
     def prepare(
         self,
@@ -103,7 +83,3 @@ class ProjectFamily:
         if guidance.aspects:
             options["guidance"] = guidance
         return self._family.prepare(X, y, **options)
-
-    def from_files(self, files: Mapping[str, bytes], *, task: Task, n_classes: int) -> Fitted:
-        """Load; see `estimator.Family.from_files`."""
-        return self._family.from_files(files, task=task, n_classes=n_classes)

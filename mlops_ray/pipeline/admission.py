@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from mlops_ray.config.environment import EnvironmentConfig
 from mlops_ray.manifest.named_objects import CODE_ARCHIVE
-from mlops_ray.pipeline.declared import family_modules, function_modules
+from mlops_ray.pipeline.own_code import family_modules, function_modules
 from mlops_ray.runtime.admission import Admission
 from mlops_ray.runtime.environment_difference import RecordedEnvironment
 from mlops_ray.runtime.recorded_code import RecordedCode

@@ -11,8 +11,8 @@ from mlops_ray.config.secret_formats import redacted
 from mlops_ray.errors import ContractError, MlopsRayError
 from mlops_ray.manifest import ErrorFacts, Result, State
 from mlops_ray.pipeline.assemble import assemble
-from mlops_ray.pipeline.declared import family_modules, function_modules, searcher_modules
 from mlops_ray.pipeline.engine import Engine, Reuse
+from mlops_ray.pipeline.own_code import family_modules, function_modules, searcher_modules
 from mlops_ray.pipeline.workers import Placement, Workers
 from mlops_ray.runtime.cpu_time import CpuTime
 from mlops_ray.runtime.memory import PeakMemory

@@ -14,8 +14,8 @@ from mlops_ray.data.supervision import Supervision
 from mlops_ray.data.thread_map import ThreadMap
 from mlops_ray.data.unit import list_units
 from mlops_ray.manifest import ObjectFacts
-from mlops_ray.pipeline.declared import family_names, function_names
 from mlops_ray.pipeline.inputs import check_unchanged
+from mlops_ray.pipeline.own_code import family_names, function_names
 from mlops_ray.runtime.code_guard import guard_of, guarded
 from mlops_ray.telemetry import quiet_ray_loggers
 

@@ -26,10 +26,11 @@ from mlops_ray.data.source import find_files
 from mlops_ray.data.split import SplitRows
 from mlops_ray.data.supervision import Supervision
 from mlops_ray.data.thread_map import ThreadMap
-from mlops_ray.data.unit import list_units, read_schema
+from mlops_ray.data.unit import list_units
+from mlops_ray.data.unit_schema import read_schema
 from mlops_ray.errors import ColumnError, ConfigError, Where
+from mlops_ray.pipeline.column_checks import declared_casts
 from mlops_ray.pipeline.contract_rules import check_rules, plan_of
-from mlops_ray.pipeline.resolve import declared_casts
 from mlops_ray.pipeline.snapshot import snapshot_of, source_text
 from mlops_ray.pipeline.threshold import threshold_bytes
 from mlops_ray.runtime.seeds import derive

@@ -9,7 +9,8 @@ from mlops_ray.data.profile import Profile
 from mlops_ray.data.ray_map import RayDataMap
 from mlops_ray.data.scan import ALL, ScanPlan, scan
 from mlops_ray.data.source import find_files
-from mlops_ray.data.unit import list_units, read_schema
+from mlops_ray.data.unit import list_units
+from mlops_ray.data.unit_schema import read_schema
 from mlops_ray.errors import SourceError
 from mlops_ray.manifest import Result, Spec, from_canonical
 from mlops_ray.monitor.drift import DriftReport, check_drift

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from mlops_ray.data.source import InputFile
     from mlops_ray.manifest import Spec
     from mlops_ray.pipeline.context import Context, Finished, Means
-    from mlops_ray.pipeline.declared import Stage
     from mlops_ray.pipeline.objects import ObjectList
+    from mlops_ray.pipeline.stage import Stage
     from mlops_ray.search.decisions import Decisions
     from mlops_ray.storage import DigestCache
     from mlops_ray.telemetry.progress import Progress

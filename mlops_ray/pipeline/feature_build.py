@@ -17,11 +17,11 @@ from mlops_ray.features.compiled import CompiledTransform
 from mlops_ray.features.table_output import TablePlan, write_unit
 from mlops_ray.manifest import Spec, canonical_bytes, from_canonical
 from mlops_ray.pipeline.capture import captured, facts_of
-from mlops_ray.pipeline.declared import function_modules
 from mlops_ray.pipeline.engine import Engine
 from mlops_ray.pipeline.freeze import spec_of
 from mlops_ray.pipeline.new_folder import whole_or_nothing
 from mlops_ray.pipeline.objects import ObjectList
+from mlops_ray.pipeline.own_code import function_modules
 from mlops_ray.pipeline.pin import digested_inputs, pin_inputs
 from mlops_ray.pipeline.prepared import folds_of
 from mlops_ray.pipeline.stages.features import fit

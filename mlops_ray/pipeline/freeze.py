@@ -17,7 +17,7 @@ from mlops_ray.manifest import (
     Spec,
     SpecData,
 )
-from mlops_ray.pipeline.resolve import declared_casts
+from mlops_ray.pipeline.column_checks import declared_casts
 from mlops_ray.pipeline.searcher_checks import uses_optuna
 from mlops_ray.runtime.environment import SEARCHER_PACKAGES, behaviour_packages
 from mlops_ray.runtime.ray_settings import WORKER_VARIABLES

@@ -10,7 +10,7 @@ import numpy as np
 from mlops_ray.manifest import IntervalFacts, MetricFacts
 from mlops_ray.models.bootstrap import intervals
 from mlops_ray.models.prediction_profile import prediction_profile
-from mlops_ray.pipeline.declared import metrics_on_test
+from mlops_ray.pipeline.reported_metrics import metrics_on_test
 from mlops_ray.pipeline.scoring import scoring_of
 
 if TYPE_CHECKING:

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlops_ray.errors import ConfigProblem, InvalidConfigError, ModelError, SearchError, Where
+from mlops_ray.errors import ConfigProblem, InvalidConfigError, ModelError, Where
 from mlops_ray.models.families import family_named
 from mlops_ray.models.guidance import taken_by
-from mlops_ray.search.declared_halving import declared_halving
-from mlops_ray.search.declared_patience import declared_patience
 from mlops_ray.search.space import check_space
+from mlops_ray.search.unfit_rounds import unfit_rounds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,13 +59,9 @@ def _problems(spec: Spec) -> Iterator[ConfigProblem]:
 
 
 def _unfit_rounds(spec: Spec) -> Iterator[ConfigProblem]:
-    search, model, task, mode = spec.search, spec.model, spec.data.task, spec.objective.mode
-    name = "halving"
-    try:
-        declared_halving(search, model, task, mode)
-        name = "patience"
-        declared_patience(search, model, task, mode)
-    except SearchError as error:
+    found = unfit_rounds(spec.search, spec.model, spec.data.task, spec.objective.mode)
+    if found is not None:
+        name, error = found
         where = Where(key=f"search.{name}")
         yield ConfigProblem(error.what, error.got, error.wanted, error.hint, where)
 

@@ -10,20 +10,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mlops_ray.config.loader import load_config
 from mlops_ray.errors import ConfigError, InvalidConfigError
+from mlops_ray.features.declaration import step_problems
 from mlops_ray.manifest import RunRecord, new_run
 from mlops_ray.pipeline.contract_rules import check_schema
 from mlops_ray.pipeline.declared import STAGE_NAMES
 from mlops_ray.pipeline.engine import Reuse
 from mlops_ray.pipeline.keep_inputs import keep_inputs
+from mlops_ray.pipeline.parameter_checks import check_parameters, parameter_problems
 from mlops_ray.pipeline.plan import Plan, make_plan
 from mlops_ray.pipeline.records import Records, register_run
-from mlops_ray.pipeline.resolve import (
-    Resolved,
-    check_parameters,
-    parameter_problems,
-    resolve,
-    step_problems,
-)
+from mlops_ray.pipeline.resolve import Resolved, resolve
 from mlops_ray.pipeline.run import Run, load_run
 from mlops_ray.pipeline.threshold import threshold_bytes
 from mlops_ray.pipeline.upload import check_outlives_upload

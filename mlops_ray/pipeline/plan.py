@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from mlops_ray.pipeline.declared import Stage
     from mlops_ray.pipeline.engine import Reuse
     from mlops_ray.pipeline.last_records import LastStage
     from mlops_ray.pipeline.resolve import Resolved
+    from mlops_ray.pipeline.stage import Stage
     from mlops_ray.pipeline.stage_cache import Lookup
     from mlops_ray.storage import DigestCache, ObjectStore, Workspace
 

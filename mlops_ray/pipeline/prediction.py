@@ -14,7 +14,9 @@ import pyarrow.parquet as pq
 
 from mlops_ray.data.ray_map import RayDataMap
 from mlops_ray.data.source import find_files
-from mlops_ray.data.unit import list_units, read_schema, read_unit
+from mlops_ray.data.unit import list_units
+from mlops_ray.data.unit_rows import read_unit
+from mlops_ray.data.unit_schema import read_schema
 from mlops_ray.errors import ConfigError, SourceError
 from mlops_ray.models.admitted import load_admitted
 from mlops_ray.pipeline.admission import admission_of

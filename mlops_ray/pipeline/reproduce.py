@@ -122,31 +122,40 @@ def reproduce(
     if target != "local":
         check_address(target)
     recorded = _checked(run)
+    options = {
+        "num_cpus": num_cpus,
+        "address": address,
+        "in_process_below_bytes": in_process_below_bytes,
+    }
     with _scratch() as folder:
         store = ObjectStore(folder / "store")
         code = _code(run, store)
-        chosen = run.spec.feature_set
-        if chosen is not None and chosen.used is not None:
-            store.put(run.record.workspace.store.get(chosen.used))
         inputs = place_inputs(run.spec, run.record.workspace.store, store, data)
         interpreter = _interpreter(run, environment, folder, code, inputs)
         request = {
             "schema": REQUEST_SCHEMA,
             "store": str(store.root),
             "code": str(code),
-            "spec_id": store.put(run.record.workspace.store.get(run.spec_id)),
             "inputs": inputs,
-            "num_cpus": num_cpus,
-            "address": address,
-            "in_process_below_bytes": in_process_below_bytes,
+            **_records(run, recorded, store),
+            **options,
         }
-        if recorded.determinism == "replayable":
-            trials = run.record.workspace.store.get(recorded.search.trials)
-            request["trials"] = store.put(trials)
         (folder / REQUEST_FILE).write_text(json.dumps(request), encoding="utf-8")
         answer = answer_of_child(interpreter, folder)
         again = Result.from_bytes(store.get(answer["result_id"]))
     return _compared(run, recorded, again, answer, tolerance)
+
+
+def _records(run: Run, recorded: Result, store: ObjectStore) -> dict[str, str]:
+    """What of the record the second execution starts from, copied into its store."""
+    kept = run.record.workspace.store
+    chosen = run.spec.feature_set
+    if chosen is not None and chosen.used is not None:
+        store.put(kept.get(chosen.used))
+    records = {"spec_id": store.put(kept.get(run.spec_id))}
+    if recorded.determinism == "replayable":
+        records["trials"] = store.put(kept.get(recorded.search.trials))
+    return records
 
 
 def _interpreter(

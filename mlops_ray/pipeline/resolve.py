@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlops_ray.config.declared_secrets import first_secret
-from mlops_ray.config.loader import nearest
 from mlops_ray.data.contract import check_target_type
 from mlops_ray.data.quarantine import shared_schema
 from mlops_ray.data.schema import schema_of
 from mlops_ray.data.source import InputFile, find_files
-from mlops_ray.data.type_names import is_nested
-from mlops_ray.data.unit import check_typed, list_units, read_schema
+from mlops_ray.data.unit import list_units
+from mlops_ray.data.unit_schema import check_typed, read_schema
 from mlops_ray.data.weights import check_weight_type
 from mlops_ray.errors import (
     ColumnError,
     ConfigError,
-    ConfigProblem,
-    InvalidConfigError,
-    ModelError,
-    SearchError,
-    Where,
 )
-from mlops_ray.features.declaration import step_problems
 from mlops_ray.features.plan import FeatureSpec, further_passes, resolve_features
+from mlops_ray.pipeline.column_checks import (
+    check_present,
+    check_recorded_names,
+    declared_casts,
+    place_of,
+    special_columns,
+    used_columns,
+)
 from mlops_ray.pipeline.contract_rules import check_rules, check_schema, plan_of
 from mlops_ray.pipeline.feature_functions import check_functions
 from mlops_ray.pipeline.feature_set_checks import (
@@ -39,28 +38,20 @@ from mlops_ray.pipeline.metric_checks import check_metrics
 from mlops_ray.pipeline.model_checks import (
     check_family_source,
     check_feature_names,
-    untaken_guidance,
 )
 from mlops_ray.pipeline.searcher_checks import check_searcher
 from mlops_ray.pipeline.snapshot import snapshot_of, source_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Sequence
 
     from mlops_ray.config.loader import LoadedConfig
-    from mlops_ray.data.schema import LogicalType, Schema
+    from mlops_ray.data.schema import Schema
     from mlops_ray.data.source import FoundFile
     from mlops_ray.features.feature_set import FeatureSet
     from mlops_ray.storage import ObjectStore
 
-__all__ = [
-    "Resolved",
-    "check_parameters",
-    "declared_casts",
-    "parameter_problems",
-    "resolve",
-    "step_problems",
-]
+__all__ = ["Resolved", "resolve"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,30 +129,30 @@ def resolve(
     _check_own_code(loaded, root, feature_set)
     check_metrics(loaded, root)
     _check_shares(loaded, files)
-    special = _special_columns(loaded)
+    special = special_columns(loaded)
     try:
-        _check_present(loaded, special, schema)
+        check_present(loaded, special, schema)
         check_target_type(schema, loaded.config.data)
         if loaded.config.data.weight is not None:
-            check_weight_type(schema, loaded.config.data.weight, _place(loaded, "data.weight"))
+            check_weight_type(schema, loaded.config.data.weight, place_of(loaded, "data.weight"))
         features = _features(loaded, schema, set(special.values()), feature_set)
     except (ColumnError, ConfigError):
         check_schema(loaded, schema)  # What was declared of the columns says it better.
         # The type that does not fit may be no type at all: a column without a value.
         if all(isinstance(file.path, Path) and file.path.is_file() for file in files):
-            check_typed(files, _used(loaded, schema, feature_set))
+            check_typed(files, used_columns(loaded, schema, feature_set))
         raise
     plan = plan_of(loaded.config.data)
     ruled = [] if plan is None else plan.columns
     used = {*special.values(), *(c for spec in features for c in spec.columns), *ruled}
     kept = {name: dtype for name, dtype in schema.items() if name in used}
-    _check_recorded_names([file.name for file in files], kept)
+    check_recorded_names([file.name for file in files], kept)
     text = source_text(loaded.config.data.source, data)
     has_files = not any(isinstance(file, InputFile) for file in files)
     check_examples(loaded, features)
     check_feature_names(loaded, features)
     if feature_set is not None:
-        check_folds(feature_set, loaded.config.data.key, kept, _place(loaded, "data.key"))
+        check_folds(feature_set, loaded.config.data.key, kept, place_of(loaded, "data.key"))
     return Resolved(loaded, files, text, has_files, kept, features, feature_set)
 
 
@@ -171,7 +162,7 @@ def _check_own_code(loaded: LoadedConfig, root: Path, feature_set: FeatureSet | 
     check_searcher(loaded, root)
     check_family_source(loaded, root)
     if feature_set is not None:
-        check_set_functions(feature_set, root, _place(loaded, "feature_set.use"))
+        check_set_functions(feature_set, root, place_of(loaded, "feature_set.use"))
 
 
 def _files_and_schema(
@@ -186,7 +177,7 @@ def _files_and_schema(
         raise ConfigError(
             "the pipeline file names no source",
             hint="add 'data.source', or give a table: Pipeline(config, data=table)",
-            where=_place(loaded, "data"),
+            where=place_of(loaded, "data"),
         )
     files = find_files(config.source, root)
     read = shared_schema if config.on_bad_file == "quarantine" else read_schema
@@ -203,164 +194,18 @@ def _check_shares(loaded: LoadedConfig, files: Sequence[FoundFile]) -> None:
             f"{n_units} row groups or files",
             f"at least {n_workers}",
             "declare fewer 'model.workers', or write the table in more files or row groups",
-            _place(loaded, "model.workers"),
+            place_of(loaded, "model.workers"),
         )
-
-
-def declared_casts(loaded: LoadedConfig) -> dict[str, LogicalType]:
-    """Columns whose type the pipeline file declares."""
-    columns = loaded.config.data.columns.items()
-    return {name: column.cast for name, column in columns if column.cast is not None}
-
-
-def _check_recorded_names(files: Iterable[str], columns: Iterable[str]) -> None:
-    found = first_secret({"file": list(files), "column": list(columns)})
-    if found is not None:
-        raise ConfigError(
-            f"the name of a {found[0][0]} of the input seems to hold a secret",
-            found[1],
-            "names that may be recorded",
-            f"rename the {found[0][0]}",
-            Where(key="data.source"),
-        )
-
-
-def _used(loaded: LoadedConfig, schema: Schema, feature_set: FeatureSet | None) -> list[str]:
-    """The target and whatever a feature group, or a set, names."""
-    config = loaded.config
-    patterns = [pattern for group in config.features for pattern in group.columns]
-    patterns += [] if feature_set is None else feature_set.inputs
-    return [
-        column
-        for column in schema
-        if column == config.data.target
-        or column in patterns
-        or any(fnmatchcase(column, pattern) for pattern in patterns)
-    ]
 
 
 def _features(
     loaded: LoadedConfig, schema: Schema, exclude: set[str], feature_set: FeatureSet | None
 ) -> list[FeatureSpec]:
     if feature_set is not None:
-        check_inputs(feature_set, schema, exclude, _place(loaded, "feature_set.use"))
+        check_inputs(feature_set, schema, exclude, place_of(loaded, "feature_set.use"))
         return feature_set.specs
     try:
         return resolve_features(loaded.config.features, schema, exclude=exclude)
     except (ConfigError, ColumnError) as error:
-        where = _place(loaded, error.where.key)
+        where = place_of(loaded, error.where.key)
         raise type(error)(error.what, error.got, error.wanted, error.hint, where) from None
-
-
-def _place(loaded: LoadedConfig, key: str) -> Where:
-    """Line and column of a dotted key."""
-    parts = key.split(".")
-    return loaded.document.where(tuple(int(p) if p.isdecimal() else p for p in parts))
-
-
-def check_parameters(loaded: LoadedConfig) -> None:
-    """Hold every parameter of the file against the estimator.
-
-    Raises:
-        InvalidConfigError: The estimator does not know a parameter or cannot take a value.
-    """
-    problems = tuple(parameter_problems(loaded))
-    if problems:
-        raise InvalidConfigError(problems)
-
-
-def parameter_problems(loaded: LoadedConfig) -> Iterator[ConfigProblem]:
-    """Names and values of parameters that the estimator does not take, each with its place.
-
-    A family of the project is asked later, when its code has been captured, by `own_family`.
-    """
-    if loaded.config.model.own_class is None:
-        yield from _problems_of_ours(loaded)
-
-
-def _problems_of_ours(loaded: LoadedConfig) -> Iterator[ConfigProblem]:
-    # Imported here: the model libraries take a second, which `plan` does not have.
-    from mlops_ray.models.families import family_named  # noqa: PLC0415
-    from mlops_ray.search.space import check_space  # noqa: PLC0415
-
-    config = loaded.config
-    unfit = _unfit_estimator(loaded)
-    if unfit is not None:
-        yield unfit
-        return
-    family = family_named(config.model.family_name)
-    yield from untaken_guidance(loaded, family)
-    for name, value in config.model.params.items():
-        for problem in family.check_params({name: value}, config.data.task):
-            yield ConfigProblem(problem, where=loaded.document.where(("model", "params", name)))
-    if not family.check_params(config.model.params, config.data.task):
-        yield from _unfit_rounds(loaded)
-    for name, dimension in config.search.space.items():
-        for problem in check_space(family, {name: dimension}, config.data.task):
-            yield ConfigProblem(problem, where=loaded.document.where(("search", "space", name)))
-
-
-def _unfit_rounds(loaded: LoadedConfig) -> Iterator[ConfigProblem]:
-    """What counts rounds of an estimator that has none, or too few."""
-    from mlops_ray.search.declared_halving import declared_halving  # noqa: PLC0415 - as above
-    from mlops_ray.search.declared_patience import declared_patience  # noqa: PLC0415 - as above
-
-    search, model, task = loaded.config.search, loaded.config.model, loaded.config.data.task
-    mode = loaded.config.objective.mode
-    name = "halving"
-    try:
-        declared_halving(search, model, task, mode)
-        name = "patience"
-        declared_patience(search, model, task, mode)
-    except SearchError as error:
-        where = loaded.document.where(("search", name))
-        yield ConfigProblem(error.what, error.got, error.wanted, error.hint, where)
-
-
-def _unfit_estimator(loaded: LoadedConfig) -> ConfigProblem | None:
-    from mlops_ray.models.families import family_named  # noqa: PLC0415 - as above
-
-    model, task = loaded.config.model, loaded.config.data.task
-    where = loaded.document.where(("model", "estimator"))
-    try:
-        family = family_named(model.family_name)
-    except ModelError as error:
-        return ConfigProblem(error.what, error.got, error.wanted, error.hint, where)
-    if task in family.tasks:
-        return None
-    what = f"{model.estimator} does not predict a {task} target"
-    return ConfigProblem(what, wanted=f"task {' or '.join(family.tasks)}", where=where)
-
-
-def _special_columns(loaded: LoadedConfig) -> dict[str, str]:
-    """Place in the file -> column, for all columns that are no features."""
-    data = loaded.config.data
-    return {
-        "data.target": data.target,
-        **{f"data.key.{i}": name for i, name in enumerate(data.key)},
-        **{f"data.order_by.{i}": name for i, name in enumerate(data.order_by)},
-        **({"data.time": data.time} if data.time else {}),
-        **({"data.weight": data.weight} if data.weight else {}),
-        **({"split.group": group} if (group := loaded.config.split.group) else {}),
-        **({"validation.group": own} if (own := loaded.config.validation.group) else {}),
-    }
-
-
-def _check_present(loaded: LoadedConfig, special: dict[str, str], schema: Schema) -> None:
-    declared = {f"data.columns.{name}": name for name in loaded.config.data.columns}
-    for place, column in {**special, **declared}.items():
-        if column not in schema:
-            raise ColumnError(
-                f"the input has no column {column!r}",
-                f"{len(schema)} columns",
-                hint=nearest(column, schema),
-                where=_place(loaded, place),
-            )
-        if place in special and is_nested(schema[column]):
-            raise ColumnError(
-                f"column {column!r} holds lists, structs or maps",
-                schema[column],
-                "one value a row",
-                "name another column, or write what is meant as a column of its own",
-                _place(loaded, place),
-            )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mlops_ray.models.scoring import Scoring
-from mlops_ray.pipeline.declared import metric_functions
+from mlops_ray.pipeline.own_code import metric_functions
 from mlops_ray.runtime.code_guard import CodeGuard
 from mlops_ray.runtime.recorded_code import own_sources
 

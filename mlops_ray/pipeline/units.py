@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mlops_ray.features.row_units import RowUnits
-from mlops_ray.pipeline.declared import group_of
+from mlops_ray.pipeline.stage_params import group_of
 
 if TYPE_CHECKING:
     from mlops_ray.manifest import Spec

@@ -18,11 +18,13 @@ from hypothesis import strategies as st
 
 from mlops_ray.config.model import SplitConfig
 from mlops_ray.data import unit as unit_module
-from mlops_ray.data.scan import Scan, ScanPlan, scan
+from mlops_ray.data.scan import ScanPlan, scan
+from mlops_ray.data.scan_result import Scan
 from mlops_ray.data.source import FoundFile
 from mlops_ray.data.split import SplitRows
-from mlops_ray.data.unit import list_units, read_schema
+from mlops_ray.data.unit import list_units
 from mlops_ray.data.unit_map import map_in_process
+from mlops_ray.data.unit_schema import read_schema
 
 if TYPE_CHECKING:
     from pathlib import Path

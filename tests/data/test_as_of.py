@@ -5,8 +5,9 @@ import pytest
 
 from mlops_ray.data.as_of import check_as_of
 from mlops_ray.data.scan import ScanPlan, scan
-from mlops_ray.data.unit import list_units, read_schema
+from mlops_ray.data.unit import list_units
 from mlops_ray.data.unit_map import map_in_process
+from mlops_ray.data.unit_schema import read_schema
 from mlops_ray.errors import ColumnError
 
 

@@ -13,11 +13,13 @@ from sklearn.metrics import mutual_info_score, roc_auc_score
 
 from mlops_ray.data.association import Association
 from mlops_ray.data.described import described
-from mlops_ray.data.scan import ALL, Scan, ScanPlan, scan
+from mlops_ray.data.scan import ALL, ScanPlan, scan
+from mlops_ray.data.scan_result import Scan
 from mlops_ray.data.source import find_files
 from mlops_ray.data.supervision import Supervision
-from mlops_ray.data.unit import list_units, read_schema
+from mlops_ray.data.unit import list_units
 from mlops_ray.data.unit_map import map_in_process
+from mlops_ray.data.unit_schema import read_schema
 from mlops_ray.manifest import canonical_bytes, from_canonical
 
 N_ROWS = 4000

@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlops_ray.data.cast import LossyCastError, can_cast, cast_exactly
-from mlops_ray.data.unit import list_units, read_schema, read_unit
+from mlops_ray.data.unit import list_units
+from mlops_ray.data.unit_rows import read_unit
+from mlops_ray.data.unit_schema import read_schema
 from mlops_ray.errors import ColumnError, SourceError
 
 DAY = dt.date(2018, 1, 2)

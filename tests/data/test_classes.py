@@ -11,8 +11,9 @@ from mlops_ray.data.classes import classes_of
 from mlops_ray.data.scan import ScanPlan, scan
 from mlops_ray.data.split import SplitRows
 from mlops_ray.data.supervision import Supervision
-from mlops_ray.data.unit import list_units, read_schema
+from mlops_ray.data.unit import list_units
 from mlops_ray.data.unit_map import map_in_process
+from mlops_ray.data.unit_schema import read_schema
 
 N_ROWS = 3 * 4 * 2**13  # Enough for 4 classes in 3 parts.
 RULE = SplitConfig.model_validate({"test": {"share": 0.3}, "valid": {"share": 0.3}})

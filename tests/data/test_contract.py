@@ -4,7 +4,7 @@ import pytest
 from mlops_ray.config.model import DataConfig
 from mlops_ray.data.contract import check_contract, check_target_type, class_labels
 from mlops_ray.data.profile import Profile
-from mlops_ray.data.scan import Scan
+from mlops_ray.data.scan_result import Scan
 from mlops_ray.errors import ColumnError, DataError
 
 EMPTY = pa.table({"y": pa.array([], pa.int64()), "x": pa.array([], pa.float64())})

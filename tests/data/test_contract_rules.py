@@ -15,8 +15,9 @@ from mlops_ray.data.contract_outcome import ContractOutcome
 from mlops_ray.data.rule import CheckPlan
 from mlops_ray.data.scan import ScanPlan, scan
 from mlops_ray.data.split import SplitRows, assign_split
-from mlops_ray.data.unit import list_units, read_schema
+from mlops_ray.data.unit import list_units
 from mlops_ray.data.unit_map import map_in_process
+from mlops_ray.data.unit_schema import read_schema
 from mlops_ray.errors import ContractError
 
 N = 300

@@ -8,7 +8,8 @@ import pytest
 from mlops_ray.data.extension_guard import check_footer, check_schema
 from mlops_ray.data.place import open_place
 from mlops_ray.data.source import FoundFile
-from mlops_ray.data.unit import list_units, read_schema
+from mlops_ray.data.unit import list_units
+from mlops_ray.data.unit_schema import read_schema
 from mlops_ray.errors import SourceError
 
 

@@ -10,8 +10,9 @@ from mlops_ray.data.find_strata import find_strata
 from mlops_ray.data.source import find_files
 from mlops_ray.data.split import SplitRows, assign_split
 from mlops_ray.data.strata import strata_from_bytes
-from mlops_ray.data.unit import list_units, read_schema
+from mlops_ray.data.unit import list_units
 from mlops_ray.data.unit_map import map_in_process
+from mlops_ray.data.unit_schema import read_schema
 from mlops_ray.errors import ColumnError, ManifestError
 from mlops_ray.manifest import canonical_bytes
 

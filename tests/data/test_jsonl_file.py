@@ -6,8 +6,10 @@ import pytest
 
 from mlops_ray.data.scan import ScanPlan, scan
 from mlops_ray.data.source import FoundFile
-from mlops_ray.data.unit import list_units, read_schema, read_unit
+from mlops_ray.data.unit import list_units
 from mlops_ray.data.unit_map import map_in_process
+from mlops_ray.data.unit_rows import read_unit
+from mlops_ray.data.unit_schema import read_schema
 from mlops_ray.errors import ColumnError, SourceError
 
 

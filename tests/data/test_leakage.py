@@ -14,8 +14,9 @@ from mlops_ray.data.scan import ScanPlan, scan
 from mlops_ray.data.source import find_files
 from mlops_ray.data.split import SplitRows, assign_split
 from mlops_ray.data.supervision import Supervision
-from mlops_ray.data.unit import list_units, read_schema
+from mlops_ray.data.unit import list_units
 from mlops_ray.data.unit_map import map_in_process
+from mlops_ray.data.unit_schema import read_schema
 
 N_ROWS = 2000
 SHARES = SplitConfig.model_validate({"test": {"share": 0.25}, "valid": {"share": 0.25}})

@@ -9,8 +9,9 @@ import pytest
 from mlops_ray.data.page_checksums import has_page_checksums
 from mlops_ray.data.scan import ScanPlan, scan
 from mlops_ray.data.source import FoundFile
-from mlops_ray.data.unit import list_units, read_schema
+from mlops_ray.data.unit import list_units
 from mlops_ray.data.unit_map import map_in_process
+from mlops_ray.data.unit_schema import read_schema
 from mlops_ray.errors import DataError
 
 N_FLIPS = 200

@@ -3,7 +3,9 @@ import pytest
 
 from mlops_ray.data.partition import partition_fields, partition_values
 from mlops_ray.data.source import find_files
-from mlops_ray.data.unit import list_units, read_schema, read_unit
+from mlops_ray.data.unit import list_units
+from mlops_ray.data.unit_rows import read_unit
+from mlops_ray.data.unit_schema import read_schema
 from mlops_ray.errors import SourceError
 
 

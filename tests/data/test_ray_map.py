@@ -21,8 +21,9 @@ from ray.exceptions import RayTaskError
 from mlops_ray.data import ray_map
 from mlops_ray.data.ray_map import MapStats, RayDataMap
 from mlops_ray.data.scan import ScanPlan, scan, scan_unit
-from mlops_ray.data.unit import Unit, list_units, read_schema
+from mlops_ray.data.unit import Unit, list_units
 from mlops_ray.data.unit_map import map_in_process
+from mlops_ray.data.unit_schema import read_schema
 from mlops_ray.errors import ClusterError, ColumnError, ModelError, Where
 from mlops_ray.features.functions import load_function
 

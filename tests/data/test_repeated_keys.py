@@ -12,8 +12,9 @@ from mlops_ray.data import repeated_keys
 from mlops_ray.data.key_zone import KeyZones
 from mlops_ray.data.repeated_keys import KeyLook, find_repeated_keys
 from mlops_ray.data.rule import CheckPlan
-from mlops_ray.data.unit import list_units, read_schema
+from mlops_ray.data.unit import list_units
 from mlops_ray.data.unit_map import map_in_process
+from mlops_ray.data.unit_schema import read_schema
 
 PLAN = CheckPlan(ContractConfig())
 DAY = dt.date(2020, 1, 1)

@@ -3,11 +3,13 @@ import pyarrow as pa
 import pytest
 
 from mlops_ray.config.model import SplitConfig
-from mlops_ray.data.scan import ALL, Scan, ScanPlan, scan
+from mlops_ray.data.scan import ALL, ScanPlan, scan
+from mlops_ray.data.scan_result import Scan
 from mlops_ray.data.source import find_files
 from mlops_ray.data.split import SplitRows
-from mlops_ray.data.unit import list_units, read_schema
+from mlops_ray.data.unit import list_units
 from mlops_ray.data.unit_map import map_in_process
+from mlops_ray.data.unit_schema import read_schema
 from mlops_ray.errors import SourceError
 
 RNG = np.random.default_rng(3)

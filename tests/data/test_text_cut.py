@@ -7,8 +7,9 @@ from mlops_ray.data import unit
 from mlops_ray.data.scan import ScanPlan, scan
 from mlops_ray.data.source import FoundFile
 from mlops_ray.data.text_cut import cut_rows, read_rows
-from mlops_ray.data.unit import list_units, read_schema
+from mlops_ray.data.unit import list_units
 from mlops_ray.data.unit_map import map_in_process
+from mlops_ray.data.unit_schema import read_schema
 
 
 def awkward_csv(n_rows=300):

@@ -9,7 +9,9 @@ import yaml
 from mlops_ray.data import unit as unit_module
 from mlops_ray.data.schema import ARROW_TYPES
 from mlops_ray.data.source import FoundFile
-from mlops_ray.data.unit import list_units, read_schema, read_unit
+from mlops_ray.data.unit import list_units
+from mlops_ray.data.unit_rows import read_unit
+from mlops_ray.data.unit_schema import read_schema
 from mlops_ray.errors import ColumnError, SourceError
 
 

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from mlops_ray.data.profile import Profile
-from mlops_ray.data.scan import Scan
+from mlops_ray.data.scan_result import Scan
 from mlops_ray.data.weights import check_weight_type, check_weights
 from mlops_ray.errors import ColumnError, Where
 

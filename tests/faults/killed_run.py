@@ -91,6 +91,14 @@ class Place:
             return cls(project, folder)
         return cls(project, folder, head.address, variables=head.variables)
 
+    @classmethod
+    def of_project(cls, root: Path, changes: Mapping[str, Any], **modules: str) -> Place:
+        """An empty place of a new project with modules of its own, whose runs start clusters."""
+        project = write_project(root / "project", changes=changes)
+        for name, code in modules.items():
+            (project / f"{name}.py").write_text(code, encoding="utf-8")
+        return cls.made(project, root / "place", None)
+
     @property
     def store(self) -> Path:
         """Folder of the store."""
@@ -114,6 +122,17 @@ class Place:
             "MLOPS_RAY_REGISTRY": str(self.folder / "registry.db"),
             **self.variables,
         }
+
+    def command(self, *words: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
+        """What the command line answers in the project, whatever its exit code."""
+        return subprocess.run(
+            [sys.executable, "-P", "-m", "mlops_ray", *words],
+            cwd=self.project,
+            env={**self.environment(), **variables},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
 
     def start(self, *options: str, **variables: str) -> Started:
         """Start the command in a session and process group of its own."""

@@ -15,8 +15,9 @@ from mlops_ray.config.model import SplitConfig
 from mlops_ray.data.scan import ScanPlan, scan
 from mlops_ray.data.source import FoundFile
 from mlops_ray.data.split import SplitRows
-from mlops_ray.data.unit import list_units, read_schema
+from mlops_ray.data.unit import list_units
 from mlops_ray.data.unit_map import map_in_process
+from mlops_ray.data.unit_schema import read_schema
 from mlops_ray.features import FeatureState, number_feature, one_hot_feature
 from mlops_ray.features.fit import fit_features
 from mlops_ray.features.folds import Folds

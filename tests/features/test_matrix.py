@@ -6,7 +6,8 @@ import pytest
 from mlops_ray.config.model import SplitConfig
 from mlops_ray.data.source import FoundFile
 from mlops_ray.data.split import SplitRows
-from mlops_ray.data.unit import list_units, read_schema
+from mlops_ray.data.unit import list_units
+from mlops_ray.data.unit_schema import read_schema
 from mlops_ray.errors import ColumnError, DataError
 from mlops_ray.features import FeatureState, number_feature, one_hot_feature
 from mlops_ray.features.compiled import CompiledTransform

@@ -10,7 +10,9 @@ from mlops_ray.config.model import SplitConfig
 from mlops_ray.data.profile import Profile
 from mlops_ray.data.source import FoundFile
 from mlops_ray.data.split import SPLITS, SplitRows, assign_split
-from mlops_ray.data.unit import list_units, read_schema, read_unit
+from mlops_ray.data.unit import list_units
+from mlops_ray.data.unit_rows import read_unit
+from mlops_ray.data.unit_schema import read_schema
 from mlops_ray.errors import ColumnError
 from mlops_ray.features import table_output
 from mlops_ray.features.compiled import CompiledTransform

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -147,14 +146,7 @@ def test_a_city_that_training_never_saw_is_answered_as_a_missing_one(predictor):
 def test_it_is_reproduced_bit_for_bit(place, which, request):
     run_id = request.getfixturevalue(which)["run_id"]
 
-    done = subprocess.run(
-        [sys.executable, "-m", "mlops_ray", "reproduce", run_id, "--json"],
-        cwd=place.project,
-        env=place.environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = place.command("reproduce", run_id, "--json")
 
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["verdict"] == "IDENTICAL"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -42,14 +41,7 @@ def line(place):
 
 
 def command(place, *arguments):
-    return subprocess.run(
-        [sys.executable, "-P", "-m", "mlops_ray", *arguments, "--json"],
-        cwd=place.project,
-        env=place.environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return place.command(*arguments, "--json")
 
 
 def test_the_record_names_it_and_its_code_counts_where_it_runs(place, line):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import pytest
 FAULTS = Path(__file__).parents[1] / "faults"
 sys.path.append(str(FAULTS))
 
-from killed_run import Place, problems_of, write_project  # noqa: E402 - its folder is no package
+from killed_run import Place, problems_of  # noqa: E402 - its folder is no package
 
 from mlops_ray.data.rowhash import hash_rows  # noqa: E402
 from mlops_ray.search.trial import read_trial_table  # noqa: E402
@@ -52,9 +51,7 @@ CHANGES = {
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     root = tmp_path_factory.mktemp("metrics")
-    project = write_project(root / "project", changes=CHANGES)
-    (project / "costs.py").write_text(OWN, encoding="utf-8")
-    return Place.made(project, root / "place", None)
+    return Place.of_project(root, CHANGES, costs=OWN)
 
 
 @pytest.fixture(scope="module")
@@ -71,14 +68,7 @@ def _saving(y, probability):
 
 def _planned(place, *options):
     """The stages that would run."""
-    done = subprocess.run(
-        [sys.executable, "-m", "mlops_ray", "plan", "pipeline.yaml", "--json", *options],
-        cwd=place.project,
-        env=place.environment(),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    done = place.command("plan", "pipeline.yaml", "--json", *options)
     stages = json.loads(done.stdout)["stages"]
     return {s["name"]: s["because"] for s in stages if s["action"] == "run"}
 
@@ -99,14 +89,7 @@ def test_it_is_the_objective_and_judged_by_its_gate(place, run):
 
 def test_its_value_on_the_test_rows_is_that_of_the_answers(place, run, tmp_path):
     out = tmp_path / "answers.parquet"
-    done = subprocess.run(
-        [sys.executable, "-m", "mlops_ray", "predict", run.model_reference, "data", "--out", out],
-        cwd=place.project,
-        env=place.environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = place.command("predict", run.model_reference, "data", "--out", out)
     assert done.returncode == 0, done.stderr
     answers = pq.read_table(out).sort_by("id")
     data = pq.read_table(place.project / "data").sort_by("id")
@@ -144,14 +127,7 @@ def test_a_change_computes_what_looks_at_it_and_nothing_before(place, override, 
 
 
 def test_from_the_record_alone_it_is_computed_again(place, run):
-    done = subprocess.run(
-        [sys.executable, "-m", "mlops_ray", "reproduce", run.record.run_id, "--json"],
-        cwd=place.project,
-        env=place.environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = place.command("reproduce", run.record.run_id, "--json")
 
     assert json.loads(done.stdout)["verdict"] == "IDENTICAL", done.stderr
 

@@ -7,7 +7,6 @@ have dealt all its trials but for the recorded decisions.
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -16,7 +15,7 @@ import xgboost
 
 sys.path.append(str(Path(__file__).parents[1] / "faults"))
 
-from killed_run import Place, write_project
+from killed_run import Place
 
 from mlops_ray.search.trial import read_trial_table
 
@@ -58,9 +57,7 @@ CHANGES = {
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     root = tmp_path_factory.mktemp("replayable")
-    project = write_project(root / "project", changes=CHANGES)
-    (project / "drawing.py").write_text(OWN, encoding="utf-8")
-    return Place.made(project, root / "place", None)
+    return Place.of_project(root, CHANGES, drawing=OWN)
 
 
 @pytest.fixture(scope="module")
@@ -70,22 +67,11 @@ def line(place):
     return found
 
 
-def _command(place, *arguments, **variables):
-    return subprocess.run(
-        [sys.executable, "-m", "mlops_ray", *arguments],
-        cwd=place.project,
-        env={**place.environment(), **variables},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
 def test_a_search_that_a_clock_cut_short_is_executed_again_with_the_same_bits(place, line):
     assert line["determinism"] == "replayable"
     assert line["trials"]["finished"] == 4  # The second generation was dealt in time.
 
-    done = _command(place, "reproduce", line["run_id"], "--json", "--num-cpus", "2", QUICK="1")
+    done = place.command("reproduce", line["run_id"], "--json", "--num-cpus", "2", QUICK="1")
 
     answer = json.loads(done.stdout)
     assert (done.returncode, answer["verdict"]) == (0, "IDENTICAL"), done.stderr
@@ -108,7 +94,7 @@ def test_the_final_fit_makes_the_rounds_of_the_best_look(place, line):
 
 
 def test_the_trials_of_a_run_are_shown_with_their_cpu_time(place, line):
-    done = _command(place, "runs", "trials", line["run_id"], "--json")
+    done = place.command("runs", "trials", line["run_id"], "--json")
 
     shown = json.loads(done.stdout)
 
@@ -120,6 +106,6 @@ def test_the_trials_of_a_run_are_shown_with_their_cpu_time(place, line):
         (trial["value"] for trial in shown["leaderboard"]), reverse=True
     )
     assert 0 < shown["cpu"]["used_s"] < shown["cpu"]["asked_s"]
-    listed = _command(place, "runs", "trials", line["run_id"], "--top", "1")
+    listed = place.command("runs", "trials", line["run_id"], "--top", "1")
     assert len(listed.stdout.splitlines()) == 2
     assert "3 more trials" in listed.stderr

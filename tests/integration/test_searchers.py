@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import pytest
 FAULTS = Path(__file__).parents[1] / "faults"
 sys.path.append(str(FAULTS))
 
-from killed_run import Place, problems_of, write_project  # noqa: E402 - its folder is no package
+from killed_run import Place, problems_of  # noqa: E402 - its folder is no package
 
 from mlops_ray.search.trial import read_trial_table  # noqa: E402
 
@@ -48,9 +47,7 @@ def _overrides(**search):
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     root = tmp_path_factory.mktemp("searchers")
-    project = write_project(root / "project")
-    (project / "drawing.py").write_text(OWN, encoding="utf-8")
-    return Place.made(project, root / "place", None)
+    return Place.of_project(root, {}, drawing=OWN)
 
 
 @pytest.fixture(scope="module")
@@ -61,14 +58,7 @@ def by_optuna(place):
 
 
 def _plan(place, *options):
-    done = subprocess.run(
-        [sys.executable, "-m", "mlops_ray", "plan", "pipeline.yaml", "--json", *options],
-        cwd=place.project,
-        env=place.environment(),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    done = place.command("plan", "pipeline.yaml", "--json", *options)
     return {stage["name"]: stage for stage in json.loads(done.stdout)["stages"]}
 
 

@@ -15,8 +15,9 @@ import pytest
 from mlops_ray.config.loader import load_config
 from mlops_ray.data.scan import ScanPlan, scan
 from mlops_ray.data.source import find_files
-from mlops_ray.data.unit import list_units, read_schema
+from mlops_ray.data.unit import list_units
 from mlops_ray.data.unit_map import map_in_process
+from mlops_ray.data.unit_schema import read_schema
 from mlops_ray.errors import ConfigError, SourceError
 from mlops_ray.pipeline.inputs import check_unchanged
 from mlops_ray.pipeline.objects import ObjectList

@@ -12,7 +12,8 @@ import pytest
 from mlops_ray import exit_code
 from mlops_ray.config.loader import load_config
 from mlops_ray.errors import ColumnError, ConfigError, InvalidConfigError, SourceError
-from mlops_ray.pipeline.resolve import check_parameters, parameter_problems, resolve
+from mlops_ray.pipeline.parameter_checks import check_parameters, parameter_problems
+from mlops_ray.pipeline.resolve import resolve
 from mlops_ray.storage import ObjectStore
 
 TEXT = """\

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from mlops_ray.data.contract import class_labels
-from mlops_ray.data.scan import Scan
+from mlops_ray.data.scan_result import Scan
 from mlops_ray.errors import DataError, Where
 from mlops_ray.features.feature_set import FeatureSet
 from mlops_ray.features.fit import fit_features

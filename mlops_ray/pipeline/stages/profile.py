@@ -10,7 +10,7 @@ from mlops_ray.data.contract_outcome import ContractOutcome
 from mlops_ray.data.described import described, hints_of
 from mlops_ray.data.leakage import hints_to_bytes
 from mlops_ray.data.profile import Profile
-from mlops_ray.data.scan import Scan
+from mlops_ray.data.scan_result import Scan
 from mlops_ray.data.split import SPLITS
 from mlops_ray.data.weights import check_weights
 from mlops_ray.manifest import canonical_bytes

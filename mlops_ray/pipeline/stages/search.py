@@ -10,8 +10,8 @@ from mlops_ray.features.row_units import units_from_bytes
 from mlops_ray.features.spool import spool_unit
 from mlops_ray.models.feature_roles import guidance_of
 from mlops_ray.pipeline.context import Finished
-from mlops_ray.pipeline.declared import metrics_of_trials
 from mlops_ray.pipeline.prepared import labels_of, matrix_of, matrix_plan, state_of
+from mlops_ray.pipeline.reported_metrics import metrics_of_trials
 from mlops_ray.pipeline.scoring import scoring_of
 from mlops_ray.search.agenda import Agenda
 from mlops_ray.search.budget import Budget

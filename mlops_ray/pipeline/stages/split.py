@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlops_ray.data.scan import Scan
+from mlops_ray.data.scan_result import Scan
 from mlops_ray.pipeline.context import Finished
 
 if TYPE_CHECKING:
