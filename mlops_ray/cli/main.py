@@ -7,6 +7,7 @@ command runs, so that ``--help`` stays fast.
 from __future__ import annotations
 
 import gc
+import os
 import signal
 import sys
 from typing import TYPE_CHECKING, Any, Final, NoReturn
@@ -37,9 +38,12 @@ from mlops_ray.cli.output import (
 )
 from mlops_ray.cli.stdout import OutputError, discard_stdout, open_streams, reserve_stdout
 from mlops_ray.errors import MlopsRayError
+from mlops_ray.runtime.head_watch import handle_lost_head
 
 if TYPE_CHECKING:
     from types import FrameType
+
+    from mlops_ray.errors import ClusterError
 
 __all__ = ["app", "main"]
 
@@ -105,6 +109,7 @@ def main() -> NoReturn:
     """Entry point: run the command, report errors, end with the documented exit code."""
     gc.set_threshold(_OBJECTS_TO_COLLECT)
     signal.signal(signal.SIGTERM, _interrupt)
+    handle_lost_head(_lost)
     open_streams()
     status = OK
     try:
@@ -123,6 +128,13 @@ def main() -> NoReturn:
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
     # SIGTERM ends like Ctrl-C: `with` blocks close, and our own cluster is shut down.
     raise KeyboardInterrupt
+
+
+def _lost(error: ClusterError) -> NoReturn:
+    # In a thread, while the main one waits for an answer that cannot come.
+    _report(error)
+    sys.stdout.flush()
+    os._exit(exit_code(error))
 
 
 def _outcome() -> int:

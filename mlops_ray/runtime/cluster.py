@@ -29,6 +29,7 @@ from mlops_ray.errors import ClusterError, ConfigError
 from mlops_ray.runtime.address import check_address, check_form
 from mlops_ray.runtime.auth_token import token_variables
 from mlops_ray.runtime.code_bundle import build_code_bundle, import_paths
+from mlops_ray.runtime.head_watch import watched_head
 from mlops_ray.runtime.meanwhile import imported_meanwhile
 from mlops_ray.runtime.ray_settings import WORKER_VARIABLES, scoped_environment, set_ray_defaults
 from mlops_ray.runtime.ray_signals import interrupts_here_only, own_sigterm_handler
@@ -191,6 +192,7 @@ def _join(address: str, num_cpus: int | None, code: Path | None, cleanup: ExitSt
         address=address,
         runtime_env=_runtime_env(code),
     )
+    cleanup.enter_context(watched_head(ray.get_runtime_context().gcs_address))
 
 
 def _initialise(failure: str, hint: str, **options: Any) -> None:  # noqa: ANN401 - Ray's keywords

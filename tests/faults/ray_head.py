@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import psutil
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 SCRIPT = Path(__file__).parents[2] / "cluster" / "head"
 
@@ -34,9 +34,22 @@ class Head:
     variables: dict[str, str]
     pid: int
 
+    @property
+    def port(self) -> str:
+        """Where its control store listens."""
+        return self.address.rpartition(":")[2]
+
+    def processes(self, word: str = "") -> list[psutil.Process]:
+        """What it has started and runs, of whose command line a word is part."""
+        return self._whose(lambda command: word in command)
+
     def workers(self, title: str = "ray::") -> list[psutil.Process]:
         """Its worker processes whose title begins so, such as ``ray::ResourceTrainable``."""
-        return [p for p in psutil.process_iter() if _is_of(p, self.pid, title)]
+        return self._whose(lambda command: command.startswith(title))
+
+    def _whose(self, fits: Callable[[str], bool]) -> list[psutil.Process]:
+        commands = [(process, _command(process, self.pid)) for process in psutil.process_iter()]
+        return [process for process, text in commands if text is not None and fits(text)]
 
 
 @contextmanager
@@ -62,10 +75,11 @@ def running_head(cpus: int = 2, variables: Mapping[str, str] | None = None) -> I
             subprocess.run([SCRIPT, "stop", folder], env=environment, check=True)
 
 
-def _is_of(process: psutil.Process, session: int, title: str) -> bool:
+def _command(process: psutil.Process, session: int) -> str | None:
+    """The command line of a process of a session that runs; None of any other."""
     try:
         if os.getsid(process.pid) != session or process.status() == psutil.STATUS_ZOMBIE:
-            return False
-        return "".join(process.cmdline()).startswith(title)
+            return None
+        return "".join(process.cmdline())
     except (OSError, psutil.Error):  # Ended meanwhile.
-        return False
+        return None

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import random
 import sys
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +11,15 @@ from determinism_campaign import environment, waits
 from kill_processes import is_in
 from killed_run import Place, problems_of
 from ray_head import running_head
-from search_runs import SEARCHES, Notes, answer_of, overrides_of, write_project
+from search_ledger import Ledger, answer_of_line, n_redone, steps_begun
+from search_runs import SEARCHES, Notes, overrides_of, write_project
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from ray_head import Head
+    from search_ledger import Step
 
 N_TRIALS = 16
 SLOTS = 2  # Of a head with two CPUs: as many configurations run at a time.
@@ -49,15 +49,20 @@ class Chain:
     n_torn: int = 0
     n_lines: list[int] = field(default_factory=list)
 
+    @property
+    def ledger(self) -> Ledger:
+        """Of the search while it goes on."""
+        return Ledger(self.place.store)
+
     def run(self, most: int) -> dict[str, Any]:
         """Kill so often, then let it end; returns its line of JSON."""
         self.notes.forget()
-        n_begun, kept = 0, set[tuple[int, int | None]]()
+        n_begun, kept = 0, set[Step]()
         while self.n_killed < most and self._is_killed():
             self._look(n_begun, kept)
             if self.n_killed % 2 == 0:
                 self._tear()
-            n_begun, kept = len(self.notes.of("begun")), self._kept()
+            n_begun, kept = len(self.notes.of("begun")), self.ledger.kept()
             self.n_lines.append(len(kept))
         line = self.place.run()
         self._look(n_begun, kept)
@@ -68,16 +73,15 @@ class Chain:
     @property
     def n_redone(self) -> int:
         """How often a step was begun that had been begun before."""
-        begun = Counter((item["index"], item["rounds"]) for item in self.notes.of("begun"))
-        return sum(count - 1 for count in begun.values())
+        return n_redone(self.notes)
 
     def _is_killed(self) -> bool:
         """Kill the driver some records from now and a moment later, unless it ends before."""
-        n_lines = len(self._lines()) + self.chance.randrange(N_TRIALS // MOST_KILLS + 2)
+        n_lines = len(self.ledger.lines()) + self.chance.randrange(N_TRIALS // MOST_KILLS + 2)
         wait_s = self.chance.uniform(0.0, LONGEST_WAIT_S)
         started = self.place.start()
         is_there = is_in(started, "search") and started.awaits(
-            lambda: len(self._lines()) >= n_lines
+            lambda: len(self.ledger.lines()) >= n_lines
         )
         if not is_there or started.ends_within(wait_s):
             return False
@@ -90,31 +94,18 @@ class Chain:
 
     def _tear(self) -> None:
         """Cut the last record of the ledger anywhere, as a power cut does."""
-        if records := self._lines():
-            path = self._ledger()
+        if records := self.ledger.lines():
+            path = self.ledger.path
             assert path is not None
             n_cut = self.chance.randrange(1, len(records[-1]) + 1)
             with path.open("r+b") as file:
                 file.truncate(path.stat().st_size - n_cut)
             self.n_torn += 1
 
-    def _look(self, n_begun: int, kept: set[tuple[int, int | None]]) -> None:
+    def _look(self, n_begun: int, kept: set[Step]) -> None:
         """What stands in the ledger must not be done again."""
-        begun = {(item["index"], item["rounds"]) for item in self.notes.of("begun")[n_begun:]}
-        self.expect(not begun & kept, f"{self.what}: {begun & kept} done again")
-
-    def _kept(self) -> set[tuple[int, int | None]]:
-        records = [json.loads(line.partition(b" ")[2]) for line in self._lines()]
-        return {(r["index"], r["rungs"][-1][0] if "rungs" in r else None) for r in records}
-
-    def _lines(self) -> list[bytes]:
-        """The whole records of the ledger, which is gone once the search is through."""
-        path = self._ledger()
-        lines = path.read_bytes().splitlines(keepends=True) if path is not None else []
-        return [line for line in lines[1:] if line.endswith(b"\n")]
-
-    def _ledger(self) -> Path | None:
-        return next((self.place.store / "journals").glob("*.jsonl"), None)
+        again = steps_begun(self.notes, n_begun) & kept
+        self.expect(not again, f"{self.what}: {again} done again")
 
 
 @dataclass
@@ -158,19 +149,13 @@ class Kills:
         whole = Place.made(project, self.folder / f"whole-{number}", head)
         place = Place.made(project, self.folder / f"killed-{number}", head)
         whole.overrides = place.overrides = overrides
-        wanted = _answer(whole, whole.run())
+        wanted = answer_of_line(whole, whole.run())
         what = f"search {number} ({name})"
         chain = Chain(place, notes, chance, self.expect, what)
-        answer = _answer(place, chain.run(min(most, MOST_KILLS)))
+        answer = answer_of_line(place, chain.run(min(most, MOST_KILLS)))
         differs = [member for member in SAME if answer[member] != wanted[member]]
         self.expect(not differs, f"{what}: other {differs}")
         self.expect(chain.n_killed > 0, f"{what}: ended before it was killed")
         for problem in problems_of(place):
             self.expect(False, f"{what}, afterwards: {problem}")
         return chain
-
-
-def _answer(place: Place, line: dict[str, Any]) -> dict[str, Any]:
-    if line["code"] != 0:
-        raise RuntimeError(line["stderr"])
-    return answer_of(place.records.run(line["run_id"]))

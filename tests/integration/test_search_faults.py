@@ -49,3 +49,10 @@ def test_drivers_killed_at_random_moments_cost_no_more_than_what_was_running():
     outcome = _part("kills", "--kills", "3", "--kill-seed", "4")
 
     assert (outcome["kills"], outcome["torn"] > 0) == (3, True)
+
+
+def test_a_lost_head_is_told_and_on_another_the_same_command_goes_on():
+    outcome = _part("heads", "--heads", "2")
+
+    assert [head["victim"] for head in outcome["heads"]] == ["control store", "head"]
+    assert all(head["kept"] > 0 and head["redone"] <= 2 for head in outcome["heads"])

@@ -168,8 +168,7 @@ def test_only_lazy_packages_and_the_engine_import_by_a_calculated_name():
 
     lazy = ("__init__.py", "manifest/__init__.py", "storage/__init__.py")
     named_by_the_spec = (
-        "features/functions.py",
-        "models/metric_functions.py",
+        "runtime/declared_function.py",
         "models/project_family.py",
         "search/searchers/project.py",
         "runtime/code_guard.py",
