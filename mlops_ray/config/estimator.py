@@ -139,6 +139,12 @@ class ModelConfig(Declared):
         return self.training != "memory"
 
     @property
+    def is_decided(self) -> bool:
+        """Whether answers to rows that fits have not seen decide how the model answers."""
+        is_greedy = self.ensemble is not None and self.ensemble.method == "greedy"
+        return is_greedy or self.calibration is not None or self.threshold is not None
+
+    @property
     def own_class(self) -> str | None:
         """The project's class that fits; None for a family of ours."""
         return self.family if ":" in self.family else None

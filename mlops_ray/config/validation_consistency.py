@@ -132,18 +132,9 @@ def _undealt_groups(config: PipelineConfig, place: _Path) -> Iterator[_Contradic
 
 
 def _undecided(config: PipelineConfig) -> Iterator[_Contradiction]:
-    """What is decided on the rows of `split.valid`, where there are none, or by the objective."""
-    model, ensemble = config.model, config.model.ensemble
+    """What is decided by an objective that decides nothing of the kind."""
+    ensemble = config.model.ensemble
     is_greedy = ensemble is not None and ensemble.method == "greedy"
-    asked = {
-        "calibration": model.calibration is not None,
-        "threshold": model.threshold is not None,
-        "ensemble": is_greedy,
-    }
-    for name in [name for name, is_asked in asked.items() if is_asked]:
-        if config.validation.has_folds:
-            what = "it is decided on the rows of 'split.valid', which folds leave out"
-            yield ("model", name), what, "declare 'split.valid' and no 'validation'"
     if is_greedy and is_own(config.objective.metric):
         what = "members are picked by a metric of the catalogue only"
         yield ("model", "ensemble"), what, "take 'method: average', or another objective"

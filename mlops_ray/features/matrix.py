@@ -60,6 +60,11 @@ class Matrix:
         """The same columns, and no row."""
         return Matrix(self.X[:0], self.y[:0], "")
 
+    def taken(self, rows: NDArray[np.intp]) -> Matrix:
+        """Some of its rows, by position; they have no digest of their own."""
+        weights = None if self.weights is None else self.weights[rows]
+        return Matrix(self.X[rows], self.y[rows], "", weights)
+
 
 def gather(plan: MatrixPlan, payloads: Sequence[bytes]) -> dict[SplitName, Matrix]:
     """The matrices of the wanted parts, rows in the order of `order_by`, or else of the input.

@@ -1,7 +1,8 @@
 """From chosen trials to what answers: members, their weights, calibration and threshold.
 
-Whatever is decided here is decided on the validation rows, by estimators that were fitted on the
-training rows alone; those that answer in the end may be fitted on both. Ray-free.
+Whatever is decided here is decided on rows that the estimators which answer them have not seen: on
+the validation rows by fits to the training rows alone, or on the rows of each fold by fits to those
+of the others. Those that answer in the end are fitted to all of them. Ray-free.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from mlops_ray.features.matrix import join
 from mlops_ray.models.assembled import Calibrated
@@ -21,14 +24,14 @@ from mlops_ray.models.guidance import guided
 from mlops_ray.models.metrics import score
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from mlops_ray.config.estimator import ModelConfig
     from mlops_ray.config.model import ObjectiveConfig, Task
     from mlops_ray.features.matrix import Matrix
+    from mlops_ray.features.target import Target
     from mlops_ray.models.calibration import Calibrator
     from mlops_ray.models.decision import Decision
     from mlops_ray.models.estimator import Fitted, Training
@@ -66,6 +69,8 @@ class RefitTask:
         task: What is predicted.
         n_classes: Classes there are; 0 for a regression.
         objective: By which members are picked.
+        folds: Positions in `train` to fit on and to answer, fold by fold; none where there are
+            validation rows.
     """
 
     train: Matrix
@@ -77,6 +82,7 @@ class RefitTask:
     task: Task
     n_classes: int
     objective: ObjectiveConfig
+    folds: tuple[tuple[NDArray[np.intp], NDArray[np.intp]], ...] = ()
 
     @property
     def n_rows(self) -> int:
@@ -86,6 +92,13 @@ class RefitTask:
     def rows(self) -> Matrix:
         """Rows of the final fits, put together where they are needed: none travels twice."""
         return join([self.train, self.valid]) if self.on_valid else self.train
+
+    def unseen(self) -> Iterator[tuple[Matrix, Matrix]]:
+        """Rows to fit on, and others that such a fit has not seen."""
+        if not self.folds:
+            yield self.train, self.valid
+        for fitted, answered in self.folds:
+            yield self.train.taken(fitted), self.train.taken(answered)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +116,21 @@ class Refitted:
     decision: Decision | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Outside:
+    """Rows as they are answered by fits that have not seen them; once a repeat, fold by fold.
+
+    Attributes:
+        answers: Those of each candidate.
+        y: Class indices or values.
+        weights: How much each row counts; None where all count the same.
+    """
+
+    answers: list[NDArray[np.float64]]
+    y: Target
+    weights: NDArray[np.float64] | None
+
+
 class Refit:
     """One refit.
 
@@ -117,7 +145,7 @@ class Refit:
         """Decide, then fit.
 
         Raises:
-            ModelError: A fit fails, or the validation rows cannot be calibrated by.
+            ModelError: A fit fails, or the rows that are decided on cannot be calibrated by.
         """
         weights = self._weights()
         used = [(c, n) for c, n in zip(self._task.candidates, weights, strict=True) if n]
@@ -138,33 +166,40 @@ class Refit:
         sign = -1.0 if task.objective.mode == "max" else 1.0
 
         def loss_of(answers: NDArray[np.float64]) -> float:
-            return sign * score(task.objective.metric, task.valid.y, answers)
+            return sign * score(task.objective.metric, self._outside.y, answers)
 
-        return greedy_weights(self._seen_from_outside, loss_of, declared.picks)
+        return greedy_weights(self._outside.answers, loss_of, declared.picks)
 
     def _decide(self, weights: list[int]) -> tuple[Calibrator | None, Decision | None]:
-        model, valid = self._task.model, self._task.valid
+        model = self._task.model
         if model.calibration is None and model.threshold is None:
             return None, None
         used = [at for at, n in enumerate(weights) if n]
-        answers = self._seen_from_outside
-        told = mean_of([answers[at] for at in used], [weights[at] for at in used])
+        seen = self._outside
+        told = mean_of([seen.answers[at] for at in used], [weights[at] for at in used])
         calibrator = None
         if model.calibration is not None:
-            calibrator = fit_calibrator(model.calibration, told, valid.y, valid.weights)
+            calibrator = fit_calibrator(model.calibration, told, seen.y, seen.weights)
             told = calibrator.of(told)
         if model.threshold is None:
             return calibrator, None
-        return calibrator, cheapest_threshold(told[:, 1], valid.y, model.threshold)
+        return calibrator, cheapest_threshold(told[:, 1], seen.y, model.threshold)
 
     @cached_property
-    def _seen_from_outside(self) -> list[NDArray[np.float64]]:
-        """Answers to the validation rows by fits that have not seen them."""
-        training = self._training(self._task.train)
-        return [
-            training.fit(candidate.params, seed=candidate.seed).predict(self._task.valid.X)
-            for candidate in self._task.candidates
-        ]
+    def _outside(self) -> _Outside:
+        answers: list[list[NDArray[np.float64]]] = [[] for _ in self._task.candidates]
+        answered = []
+        for fitted, rows in self._task.unseen():
+            training = self._training(fitted)
+            for candidate, own in zip(self._task.candidates, answers, strict=True):
+                own.append(training.fit(candidate.params, seed=candidate.seed).predict(rows.X))
+            answered.append(rows)
+        weights = [rows.weights for rows in answered if rows.weights is not None]
+        return _Outside(
+            [np.concatenate(own) for own in answers],
+            np.concatenate([rows.y for rows in answered]),
+            np.concatenate(weights) if weights else None,
+        )
 
     def _training(self, rows: Matrix) -> Training:
         task = self._task

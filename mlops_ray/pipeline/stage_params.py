@@ -127,16 +127,23 @@ def search_params(spec: Spec) -> dict[str, Any]:
     search = spec.search.model_dump(mode="json", exclude={"refit_on", "selection"})
     metrics = _metrics_params(spec, metrics_of_trials(spec))
     params, seed = {**_learning_params(spec), **metrics}, spec.seeds["search"]
-    if spec.validation is not None:
-        rule = spec.validation.model_dump(mode="json")
-        params |= {"validation": {**rule, "seed": spec.seeds["validation"]}}
-        params |= {"split": {"stratify": spec.split.stratify}}
+    params |= _folds_params(spec)
     if not spec.model.is_streamed:
         return {**params, "search": search, "seed": seed}
     # How the last fit is shared out does not concern its trials.
     model = {k: v for k, v in params["model"].items() if k != "workers"}
     model["training"] = "external"
     return {**params, "model": model, "search": search, "seed": f"{params['seed']} {seed}"}
+
+
+def _folds_params(spec: Spec) -> dict[str, Any]:
+    if spec.validation is None:
+        return {}
+    rule = spec.validation.model_dump(mode="json")
+    return {
+        "validation": {**rule, "seed": spec.seeds["validation"]},
+        "split": {"stratify": spec.split.stratify},
+    }
 
 
 def _metrics_params(spec: Spec, names: tuple[str, ...]) -> dict[str, Any]:
@@ -149,9 +156,10 @@ def _metrics_params(spec: Spec, names: tuple[str, ...]) -> dict[str, Any]:
 
 
 def refit_params(spec: Spec) -> dict[str, Any]:
-    """What the chosen trial is fitted on again."""
+    """What the chosen trial is fitted on again, and what it is decided by."""
     search = spec.search.model_dump(mode="json", include={"refit_on", "selection"})
-    return {**_learning_params(spec), "search": search}
+    folds = _folds_params(spec) if spec.model.is_decided else {}
+    return {**_learning_params(spec), **folds, "search": search}
 
 
 def evaluate_params(spec: Spec) -> dict[str, Any]:

@@ -135,19 +135,6 @@ def test_what_is_meant_is_taken(problems, changes):
             "at_least",
         ),
         (
-            {"model__threshold": {"false_positive": 1.0, "false_negative": 5.0}},
-            "model.threshold",
-            "which folds leave out",
-            "split.valid",
-        ),
-        ({"model__calibration": "sigmoid"}, "model.calibration", "folds leave out", "split.valid"),
-        (
-            {"model__ensemble": {"method": "greedy", "top": 2}},
-            "model.ensemble",
-            "folds leave out",
-            "split.valid",
-        ),
-        (
             {
                 "model__ensemble": {"top": 2},
                 SELECTION: {"tie_break": [{"lowest": "max_depth"}]},

@@ -16,6 +16,7 @@ from mlops_ray.data.schema import schema_of
 from mlops_ray.errors import ColumnError, DataError, MlopsRayError
 from mlops_ray.features.matrix_file import matrix_from_bytes
 from mlops_ray.manifest import from_canonical
+from mlops_ray.models.calibration_fit import fit_calibrator
 from mlops_ray.models.families import family_named
 from mlops_ray.runtime import cluster
 from mlops_ray.runtime.seeds import derive
@@ -32,6 +33,12 @@ SCHEMES = {
 }
 
 
+DECIDED = {
+    "calibration": "sigmoid",
+    "threshold": {"false_positive": 1.0, "false_negative": 3.0},
+}
+
+
 def config_with(tables, scheme):
     config = tables.config_of("xgboost")
     del config["split"]["valid"]
@@ -39,6 +46,8 @@ def config_with(tables, scheme):
     config["data"] |= {"order_by": ["id"], "time": "year"}
     config["model"]["params"] |= {"n_estimators": 4}
     config["validation"] = SCHEMES[scheme]
+    if scheme in {"repeated", "time_series"}:
+        config["model"] |= DECIDED
     config["features"][1]["columns"] = ["area"]  # The group is no feature.
     config["evaluation"] = {
         "metrics": ["roc_auc", "brier", "f1"],
@@ -110,22 +119,47 @@ def test_each_trial_is_scored_fold_by_fold_on_rows_that_it_was_not_fitted_on(pai
         params = {**pair.config["model"]["params"], **record.params}
         assert len(record.folds) == len(folds)
         for (train, valid), found in zip(folds, record.folds, strict=True):
-            fitted = family_named("xgboost").fit(
-                matrix.X[train],
-                matrix.y[train],
-                params,
-                task="binary",
-                n_classes=2,
-                seed=int(record.seed),
-                threads=1,
-            )
-            y, p = matrix.y[valid], fitted.predict(matrix.X[valid])
+            y, p = matrix.y[valid], _answers(matrix, train, valid, params, record)
             assert found["roc_auc"] == pytest.approx(sk.roc_auc_score(y, p[:, 1]), abs=1e-12)
             assert found["brier"] == pytest.approx(sk.brier_score_loss(y, p[:, 1]), abs=1e-12)
             assert found["f1"] == pytest.approx(sk.f1_score(y, p.argmax(axis=1)), abs=1e-12)
         for name, value in record.metrics.items():
             assert value == pytest.approx(np.mean([f[name] for f in record.folds]), abs=1e-15)
         assert record.value == record.metrics["roc_auc"]
+
+
+def _answers(matrix, train, valid, params, record):
+    fitted = family_named("xgboost").fit(
+        matrix.X[train],
+        matrix.y[train],
+        params,
+        task="binary",
+        n_classes=2,
+        seed=int(record.seed),
+        threads=1,
+    )
+    return fitted.predict(matrix.X[valid])
+
+
+def test_what_is_decided_is_decided_by_answers_from_out_of_the_fold(pair):
+    scheme, pair = pair
+    if "threshold" not in pair.config["model"]:
+        assert pair.run.result.model.threshold is None
+        return
+    matrix = matrix_from_bytes(pair.project.workspace.store.get(pair.outputs("features")["train"]))
+    best = max(_records(pair), key=lambda record: record.value)
+    params = {**pair.config["model"]["params"], **best.params}
+    folds = _folds(scheme, pair)
+    y = np.concatenate([matrix.y[valid] for _, valid in folds])
+    p = np.concatenate([_answers(matrix, *rows, params, best) for rows in folds])
+
+    curve = fit_calibrator("sigmoid", p, y)
+    share = curve.of(p)[:, 1]
+    thresholds = np.unique(share)
+    costs = [np.mean(np.where(y == 1, 3.0 * (share < t), share >= t)) for t in thresholds]
+    found = pair.run.result.model.threshold
+    assert found.threshold == thresholds[len(costs) - 1 - np.argmin(costs[::-1])]
+    assert found.cost == pytest.approx(min(costs), abs=1e-12)
 
 
 def test_the_record_tells_folds_means_and_intervals(pair):

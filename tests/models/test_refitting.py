@@ -38,18 +38,19 @@ def parts(training_rows):
 
 @pytest.fixture(scope="module")
 def refit(parts):
-    def run(candidates=CANDIDATES, on_valid=True, **declared):
+    def run(candidates=CANDIDATES, on_valid=True, folds=(), **declared):
         model = ModelConfig.model_validate({"family": "xgboost", **declared})
         task = RefitTask(
             train=parts[0],
-            valid=parts[1],
-            on_valid=on_valid,
+            valid=parts[0].without_rows() if folds else parts[1],
+            on_valid=on_valid and not folds,
             candidates=candidates,
             model=model,
             guidance=NO_GUIDANCE,
             task="binary",
             n_classes=2,
             objective=ObjectiveConfig(metric="log_loss"),
+            folds=folds,
         )
         return Refit(task).run()
 
@@ -125,3 +126,68 @@ def test_a_refit_on_the_training_rows_alone_answers_what_was_calibrated(refit, p
     told = from_outside(parts)[0]
     calibrator = fit_calibrator("isotonic", told, parts[1].y, parts[1].weights)
     assert found.fitted.predict(parts[1].X).tobytes() == calibrator.of(told).tobytes()
+
+
+def dealt(n_rows, n_folds, n_left_out=0):
+    """Folds by position; the first rows are never scored, as in a time series."""
+    rows = np.arange(n_rows)
+    scored = np.array_split(rows[n_left_out:], n_folds)
+    return tuple((np.setdiff1d(rows, own), own) for own in scored)
+
+
+def out_of_fold(train, folds):
+    """Answers of each candidate to the rows of each fold, and these rows in that order."""
+    rows = np.concatenate([own for _, own in folds])
+    answers = [
+        np.concatenate(
+            [fitted_to(train.taken(others), c).predict(train.X[own]) for others, own in folds]
+        )
+        for c in CANDIDATES
+    ]
+    return answers, train.taken(rows)
+
+
+@pytest.mark.parametrize("n_left_out", [0, 100])
+def test_with_folds_what_is_decided_is_decided_by_answers_from_out_of_the_fold(
+    refit, parts, n_left_out
+):
+    train = parts[0]
+    folds = dealt(train.n_rows, 3, n_left_out)
+
+    found = refit(
+        folds=folds,
+        ensemble={"method": "greedy", "top": 3, "picks": 9},
+        calibration="sigmoid",
+        threshold=COSTS,
+    )
+
+    answers, seen = out_of_fold(train, folds)
+    weights = greedy_weights(answers, lambda told: score("log_loss", seen.y, told), 9)
+    used = [at for at, n in enumerate(weights) if n]
+    told = mean_of([answers[at] for at in used], [weights[at] for at in used])
+    calibrator = fit_calibrator("sigmoid", told, seen.y, seen.weights)
+    costs = ModelConfig.model_validate({"family": "linear", "threshold": COSTS}).threshold
+    files = found.fitted.to_files()
+    assert list(found.members) == [(CANDIDATES[at].index, weights[at]) for at in used]
+    assert files["calibration.json"] == calibrator.to_bytes()
+    assert found.decision == cheapest_threshold(calibrator.of(told)[:, 1], seen.y, costs)
+    assert found.decision.n == train.n_rows - n_left_out
+
+
+def test_with_folds_what_answers_is_fitted_to_all_training_rows(refit, parts):
+    train = parts[0]
+
+    files = refit(CANDIDATES[:1], folds=dealt(train.n_rows, 3), calibration="isotonic")
+
+    wanted = fitted_to(train, CANDIDATES[0]).to_files()["model.ubj"]
+    assert files.fitted.to_files()["model.ubj"] == wanted
+
+
+def test_other_folds_give_another_calibration(refit, parts):
+    n_rows = parts[0].n_rows
+    two, three, again = (
+        refit(CANDIDATES[:1], folds=dealt(n_rows, n), calibration="sigmoid").fitted.to_files()
+        for n in (2, 3, 3)
+    )
+
+    assert two["calibration.json"] != three["calibration.json"] == again["calibration.json"]

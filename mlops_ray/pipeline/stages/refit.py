@@ -18,6 +18,7 @@ from mlops_ray.models.packing import pack_bundle, signature_of
 from mlops_ray.models.refitting import Candidate, Refit, RefitTask
 from mlops_ray.pipeline.choice import chosen
 from mlops_ray.pipeline.context import Finished
+from mlops_ray.pipeline.dealt_folds import dealt_folds
 from mlops_ray.pipeline.golden_records import golden_records
 from mlops_ray.pipeline.prepared import labels_of, matrix_of, matrix_plan, state_of
 from mlops_ray.pipeline.streamed_fit import StreamedFit, fit_distributed, fit_external
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from mlops_ray.models.refitting import Refitted
     from mlops_ray.models.signature import Signature
     from mlops_ray.pipeline.context import Context
+    from mlops_ray.search.folds import Fold
     from mlops_ray.search.trial import TrialRecord
 
 __all__ = ["DECISIONS_SCHEMA", "execute"]
@@ -115,7 +117,13 @@ def _task(context: Context) -> RefitTask:
         task=spec.data.task,
         n_classes=len(labels_of(context)),
         objective=spec.objective,
+        folds=tuple((fold.train, fold.valid) for fold in _folds(context)),
     )
+
+
+def _folds(context: Context) -> list[Fold]:
+    """Those of the search, where something is decided on them."""
+    return dealt_folds(context) if context.spec.model.is_decided else []
 
 
 def _candidates(context: Context) -> tuple[Candidate, ...]:

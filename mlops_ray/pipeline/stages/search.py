@@ -6,10 +6,10 @@ from collections import Counter
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-from mlops_ray.features.row_units import units_from_bytes
 from mlops_ray.features.spool import spool_unit
 from mlops_ray.models.feature_roles import guidance_of
 from mlops_ray.pipeline.context import Finished
+from mlops_ray.pipeline.dealt_folds import dealt_folds
 from mlops_ray.pipeline.prepared import labels_of, matrix_of, matrix_plan, state_of
 from mlops_ray.pipeline.reported_metrics import metrics_of_trials
 from mlops_ray.pipeline.scoring import scoring_of
@@ -19,7 +19,6 @@ from mlops_ray.search.cpu_use import CpuUse
 from mlops_ray.search.declared_halving import declared_halving
 from mlops_ray.search.declared_patience import declared_patience
 from mlops_ray.search.fold_table import fold_table
-from mlops_ray.search.folds import check_folds, deal
 from mlops_ray.search.ledger import open_ledger
 from mlops_ray.search.scoreboard import Scoreboard
 from mlops_ray.search.searchers.declared import declared_searcher
@@ -44,7 +43,7 @@ def execute(context: Context) -> Finished:
         DataError: On a fold nothing could be fitted or compared.
         SearchError: No trial gave a valid result.
     """
-    folds = _folds(context)  # Those that cannot be used are refused before Ray starts.
+    folds = dealt_folds(context)  # Those that cannot be used are refused before Ray starts.
     context.means.connect()
     use = CpuUse()
     records = _searched(context, _task(context, folds), use)
@@ -140,15 +139,3 @@ def _task(context: Context, folds: list[Fold]) -> TrialTask:
         folds=folds,
         **shared,
     )
-
-
-def _folds(context: Context) -> list[Fold]:
-    spec, rule = context.spec, context.spec.validation
-    if rule is None:
-        return []
-    y = matrix_of(context, "train").y
-    units = context.value(context.output("features.units"), units_from_bytes)
-    is_stratified = rule.scheme == "k_fold" and spec.split.stratify
-    folds = deal(rule, units, int(spec.seeds["validation"]), y if is_stratified else None)
-    check_folds(folds, y, len(labels_of(context)), rule)
-    return folds
