@@ -22,6 +22,7 @@ __all__ = ["GroupSize", "count_rows", "read_footer", "read_row_group"]
 
 # Parquet's own UUID and JSON come as the bytes and texts that they are.
 _PLAIN: Final = {"arrow_extensions_enabled": False}
+_DELTA: Final = frozenset({"DELTA_BYTE_ARRAY", "DELTA_LENGTH_BYTE_ARRAY"})
 _TORN: Final = (OSError, UnicodeDecodeError, pa.ArrowException)  # Of text: the name of a column.
 
 
@@ -81,7 +82,8 @@ def read_row_group(
         name: Its name, for messages.
         row_group: Which one.
         columns: Columns wanted.
-        encoded: Of these the ones of texts or bytes, which come dictionary-encoded.
+        encoded: Of these the ones of texts or bytes, which come dictionary-encoded where Arrow
+            can do that.
 
     Raises:
         SourceError: The file is absent, torn or no Parquet.
@@ -97,6 +99,10 @@ def read_row_group(
             ) as file,
         ):
             _check_present(file, columns)
+            plain = _without_dictionary(file.metadata.row_group(row_group), encoded)
+            if plain:
+                rest = [column for column in encoded if column not in plain]
+                return read_row_group(path, name, row_group, columns, rest)
             table = file.read_row_group(row_group, columns=list(columns), use_threads=False)
             _check_rows(table.num_rows, file.metadata.row_group(row_group).num_rows, name)
             return table
@@ -114,6 +120,17 @@ def _check_present(file: pq.ParquetFile, columns: Sequence[str]) -> None:
     for column in columns:
         if there[column] != 1:
             raise KeyError(column)
+
+
+def _without_dictionary(group: pq.RowGroupMetaData, columns: Sequence[str]) -> set[str]:
+    """Columns in an encoding that Arrow turns into no dictionary, as other writers choose it."""
+    wanted = set(columns)
+    chunks = map(group.column, range(group.num_columns if wanted else 0))
+    return {
+        chunk.path_in_schema
+        for chunk in chunks
+        if chunk.path_in_schema in wanted and not _DELTA.isdisjoint(chunk.encodings)
+    }
 
 
 def _check_rows(found: int, wanted: int, name: str) -> None:

@@ -24,6 +24,20 @@ def test_a_row_group_reads_back_as_written(tmp_path):
     assert read == table.select(["s", "x", "l"]).to_pylist()
 
 
+@pytest.mark.parametrize("encoding", ["DELTA_BYTE_ARRAY", "DELTA_LENGTH_BYTE_ARRAY"])
+def test_texts_that_arrow_makes_no_dictionary_of_are_read(tmp_path, encoding):
+    """Writers of version 2 of the format choose these encodings; pyarrow only if told so."""
+    table = pa.table({"s": ["ab", None, "ac"], "b": [b"1", b"2", None], "t": ["x", "y", "x"]})
+    path = tmp_path / "a.parquet"
+    delta = {"s": encoding, "b": encoding}
+    pq.write_table(table, path, use_dictionary=["t"], column_encoding=delta)
+
+    read = read_row_group(path, "a.parquet", 0, ["s", "b", "t"], ["s", "b", "t"])
+
+    assert read.to_pylist() == table.to_pylist()
+    assert [pa.types.is_dictionary(field.type) for field in read.schema] == [False, False, True]
+
+
 def test_parquets_own_uuid_is_read_as_its_bytes_and_an_extension_of_arrow_is_refused(tmp_path):
     value = UUID(int=7)
     column = pa.array([value.bytes], pa.uuid())
