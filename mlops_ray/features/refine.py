@@ -175,7 +175,7 @@ def _target_counts(
     order = np.argsort(cells, kind="stable")
     filled, starts = np.unique(cells[order], return_index=True)
     found = []
-    for cell, rows in zip(filled.tolist(), np.split(order, starts[1:]), strict=True):
+    for cell, rows in zip(filled.tolist(), np.split(order, starts)[1:], strict=True):
         part = target[rows]
         sums: list[Any] = [int((part == label).sum()) for label in plan.counted]
         if plan.labels is None:

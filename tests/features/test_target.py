@@ -2,6 +2,7 @@
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from sklearn.preprocessing import TargetEncoder
 
@@ -77,6 +78,19 @@ def test_order_and_cuts_of_the_rows_do_not_show(bench, with_key, task):
 
     assert bench.fit(groups, *parts, labels=labels) == whole
     assert (bench.passes, bench.planned) == (2, 2)
+
+
+@pytest.mark.parametrize("task", TARGETS)
+def test_a_file_without_a_training_row_changes_nothing(bench, with_key, task):
+    target, labels = TARGETS[task]
+    table = with_key(city=CITY, y=target)
+    groups = [{"columns": ["city"], "steps": [STEP, "standardize"]}]
+    late = pc.add(table["k"], 10**15)  # From there on rows do not train.
+    others = table.set_column(table.column_names.index("k"), "k", late).slice(0, 5)
+
+    alone = bench.fit(groups, table, labels=labels)
+
+    assert bench.fit(groups, others, table, others, labels=labels) == alone
 
 
 def test_a_category_of_one_fold_gets_the_mean_there(bench, with_key, hashes_of):
