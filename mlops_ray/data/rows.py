@@ -65,19 +65,19 @@ def _of_frame(frame: Any) -> Rows:  # noqa: ANN401 - a DataFrame, whose library 
     for name in frame.columns:
         if not isinstance(name, str):
             raise SourceError("a column's name is no text", repr(name))
-    columns: dict[str, pa.ChunkedArray] = {}
-    for name in frame.columns:
+    columns: list[pa.ChunkedArray] = []
+    for at, name in enumerate(frame.columns):  # By place: a name may stand twice.
         try:
-            part = pa.Table.from_pandas(frame[[name]], preserve_index=False)
+            part = pa.Table.from_pandas(frame.iloc[:, [at]], preserve_index=False)
         except (pa.ArrowException, TypeError) as error:
             raise ColumnError(
                 "the data frame's column has no one type",
-                str(frame[name].dtype),
+                str(frame.dtypes.iloc[at]),
                 hint="cast it with astype()",
                 where=Where(key=name),
             ) from error
-        columns[name] = part.column(0)
-    table = pa.table(columns)
+        columns.append(part.column(0))
+    table = pa.table(columns, names=list(frame.columns))
     return Rows(table.schema, table.to_batches())
 
 

@@ -6,6 +6,7 @@ checksum. The same rows give the same bytes with the same version of Arrow, whic
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import IO, TYPE_CHECKING, Final
 
 import pyarrow as pa
@@ -34,8 +35,8 @@ def snapshot_schema(schema: pa.Schema) -> pa.Schema:
         SourceError: A column has an extension type, or two have one name.
     """
     check_schema(schema, "")
-    for name in schema.names:
-        if schema.names.count(name) > 1:
+    for name, count in Counter(schema.names).items():
+        if count > 1:
             raise SourceError("two columns have one name", repr(name), where=Where(key=name))
     return pa.schema([pa.field(field.name, _plain(field.type)) for field in schema])
 

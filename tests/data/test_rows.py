@@ -6,6 +6,7 @@ import pytest
 import ray.data
 
 from mlops_ray.data.rows import kind_of_table, rows_of
+from mlops_ray.data.snapshot_file import snapshot_schema
 from mlops_ray.errors import ColumnError, ConfigError, SourceError
 
 
@@ -18,6 +19,14 @@ def test_a_frame_and_a_table_give_the_same_rows():
 
     for table in (pa.table(columns), pd.DataFrame(columns)):
         assert table_of(rows_of(table)).to_pydict() == columns
+
+
+def test_a_name_that_stands_twice_in_a_frame_is_left_to_whoever_writes_it():
+    table = table_of(rows_of(pd.DataFrame([[1, "a"]], columns=["x", "x"])))
+
+    assert (table.column_names, table.column(1).to_pylist()) == (["x", "x"], ["a"])
+    with pytest.raises(SourceError, match="x: two columns have one name"):
+        snapshot_schema(table.schema)
 
 
 @pytest.mark.parametrize(
