@@ -25,6 +25,7 @@ __all__ = ["check_footer", "check_schema"]
 
 _KEY: Final = b"ARROW:extension:name"
 _RENAMED: Final = _KEY.lower()  # As long, and known to nobody.
+_LEVELS: Final = 64  # Of lists and structs; the other code that walks through types recurses.
 _TAIL_BYTES: Final = 8  # Length of the footer, then the magic number.
 _ENCODED: Final = re.compile(rb"ARROW:schema.{1,16}?([A-Za-z0-9+/]{40,}={0,2})", re.DOTALL)
 
@@ -48,12 +49,15 @@ def check_footer(file: pa.NativeFile, name: str) -> None:
 
 
 def check_schema(schema: pa.Schema, name: str) -> None:
-    """Refuse a schema with extension types, registered here or not.
+    """Refuse a schema with extension types, registered here or not, or with types without an end.
 
     Raises:
-        SourceError: A column has an extension type; it is named.
+        SourceError: A column has an extension type, or lists inside of lists; it is named.
     """
     for field in schema:
+        if _is_deep(field.type):
+            what, got = "the column's type has too many levels", f"more than {_LEVELS}"
+            raise SourceError(what, got, where=Where(file=name, key=field.name))
         found = _extension(field)
         if found:
             raise _refused(name, field.name, found)
@@ -85,6 +89,11 @@ def _without_extensions(encoded: bytes) -> pa.Schema:
         return pa.ipc.read_schema(pa.py_buffer(data.replace(_KEY, _RENAMED)))
     except (ValueError, pa.ArrowException):
         return pa.schema([])
+
+
+def _is_deep(arrow_type: pa.DataType, levels: int = _LEVELS) -> bool:
+    inner = (arrow_type.field(at).type for at in range(arrow_type.num_fields))
+    return not levels or any(_is_deep(child, levels - 1) for child in inner)
 
 
 def _extension(field: pa.Field) -> str:

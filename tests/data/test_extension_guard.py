@@ -7,7 +7,7 @@ import pytest
 
 from mlops_ray.data.extension_guard import check_footer, check_schema
 from mlops_ray.data.place import open_place
-from mlops_ray.data.source import FoundFile
+from mlops_ray.data.source import FoundFile, find_files
 from mlops_ray.data.unit import list_units
 from mlops_ray.data.unit_schema import read_schema
 from mlops_ray.errors import SourceError
@@ -102,3 +102,17 @@ def test_nested_ones_are_refused_and_plain_ones_are_not(tmp_path):
     with open_place(tmp_path / "p") as file:
         check_footer(file, "p")
         assert pq.ParquetFile(file).metadata.num_rows == 1
+
+
+@pytest.mark.parametrize(("n_levels", "is_refused"), [(64, False), (65, True), (5000, True)])
+def test_a_type_with_too_many_levels_is_refused_by_column(tmp_path, n_levels, is_refused):
+    (tmp_path / "a.jsonl").write_text(
+        f'{{"x": 1, "deep": {"[" * (n_levels - 1)}1{"]" * (n_levels - 1)}}}'
+    )
+    files = find_files(str(tmp_path), tmp_path)
+
+    if is_refused:
+        with pytest.raises(SourceError, match=r"deep: the column's type has too many levels"):
+            read_schema(files)
+    else:
+        assert read_schema(files)["deep"].count("list<") == n_levels - 1
