@@ -50,6 +50,7 @@ MISTAKES = {
     "3": f"{AT}: a step is NAME or {{NAME: options}}; several",
     "clip: {quantiles: [0.9, 0.1]}": "quantiles [0.9, 0.1] must rise",
     "bins: {edges: [1, 1]}": "'edges' must rise",
+    "bins: {quantiles: [1, 2], encode: one_hot}": "bins.quantiles: wrong value: got list",
     "bins: {}": "exactly one of 'edges', 'uniform' and 'quantiles'",
     "power: box_cox": "'lambda' belongs to the methods",
     "min_max: {low: 1, high: 0}": "low (1) must be below high (0)",

@@ -34,7 +34,7 @@ class Bins(NumberStep):
         exact: Whether quantiles are exact, for one further pass, or read off the profile.
     """
 
-    short: ClassVar[str] = "quantiles"
+    short: ClassVar[str] = "intervals"
     policies: ClassVar[Policies] = Policies(
         null="stays null; all zero as indicators",
         out_of_range="the outermost interval",
@@ -51,9 +51,10 @@ class Bins(NumberStep):
     @model_validator(mode="before")
     @classmethod
     def _expand_short_form(cls, given: Any) -> Any:  # noqa: ANN401 - raw YAML
-        if isinstance(given, dict) and isinstance(given.get("quantiles"), list):
-            return {"step": "bins", "edges": given["quantiles"]}
-        return given
+        bare = given.get("intervals") if isinstance(given, dict) else None
+        if bare is None:
+            return given
+        return {"step": "bins", "edges" if isinstance(bare, list) else "quantiles": bare}
 
     @model_validator(mode="after")
     def _one_way(self) -> Bins:
