@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from mlops_ray.data.quarantine import BadFile
     from mlops_ray.data.schema import LogicalType, Schema
     from mlops_ray.data.source import InputFile
     from mlops_ray.data.unit import Unit
@@ -113,11 +114,14 @@ class Context:
     @cached_property
     def units(self) -> list[Unit]:
         """The units of the input, in their order, without files that ingest left out."""
-        quarantine = self.done.get("ingest", {}).get("quarantine")
-        if quarantine is None:
-            return list_units(self.files)
-        left_out = {bad.name for bad in quarantine_from_bytes(self.store.get(quarantine))}
+        left_out = {bad.name for bad in self.left_out}
         return list_units([file for file in self.files if file.name not in left_out])
+
+    @property
+    def left_out(self) -> list[BadFile]:
+        """Files that could not be read, which ingest left out as `on_bad_file` declares."""
+        quarantine = self.done.get("ingest", {}).get("quarantine")
+        return [] if quarantine is None else quarantine_from_bytes(self.store.get(quarantine))
 
     @property
     def schema(self) -> Schema:

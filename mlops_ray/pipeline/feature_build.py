@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -72,6 +72,7 @@ class FeatureTable:
             "path": str(self.path),
             "rows": sum(file["rows"] for file in self.manifest["files"]),
             "files": len(self.manifest["files"]),
+            "left_out": self.manifest.get("left_out", []),
             "columns": len(self.manifest["columns"]),
             "fingerprint": self.manifest["fingerprint"],
             "state": self.manifest["state"],
@@ -187,6 +188,8 @@ def _written(context: Context, folder: Path, *, is_sparse: bool) -> dict[str, An
     manifest = _manifest(context, state, columns, files)
     if is_sparse:
         manifest["layout"] = "sparse"
+    if context.left_out:
+        manifest["left_out"] = [asdict(file) for file in context.left_out]
     write_atomically(folder / _MANIFEST, canonical_bytes(manifest))
     return manifest
 

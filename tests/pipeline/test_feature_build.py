@@ -102,6 +102,24 @@ def test_rows_that_the_contract_sets_aside_are_not_written(tmp_path):
     assert len(kept) < rows.num_rows
 
 
+def test_a_file_that_is_left_out_stands_in_the_manifest(pipeline, tmp_path):
+    whole = pipeline.build_features(tmp_path / "whole")
+    torn = tmp_path / "rows/1.parquet"
+    torn.write_bytes(torn.read_bytes()[:-20])
+
+    lenient = Pipeline(
+        tmp_path / "pipeline.yaml",
+        overrides=["data.on_bad_file=quarantine"],
+        store=tmp_path / "store",
+    )
+    table = lenient.build_features(tmp_path / "out")
+
+    (left_out,) = _manifest(tmp_path / "out")["left_out"]
+    assert (left_out["name"], left_out["n_rows"]) == ("1.parquet", None)  # Its footer is gone.
+    assert (table.to_json()["rows"], table.to_json()["left_out"]) == (60, [left_out])
+    assert ("left_out" in whole.manifest, whole.to_json()["left_out"]) == (False, [])
+
+
 def test_a_sparse_table_says_so_and_has_the_same_state(pipeline, tmp_path):
     dense = pipeline.build_features(tmp_path / "dense")
     sparse = pipeline.build_features(tmp_path / "sparse", sparse=True)
