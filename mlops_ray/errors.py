@@ -36,7 +36,7 @@ layers that speak HTTP or to a shell map classes to numbers once.
 
 from __future__ import annotations
 
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, Final, NamedTuple
 
 __all__ = [
     "BusyError",
@@ -68,6 +68,8 @@ __all__ = [
     "UnstableModelError",
     "Where",
 ]
+
+_MOST_CHARACTERS: Final = 500  # Of what is wrong and of what was got, in a sentence.
 
 
 class Where(NamedTuple):
@@ -106,9 +108,16 @@ class ConfigProblem(NamedTuple):
 def _sentence(what: str, got: str, wanted: str, hint: str, where: Where) -> str:
     place = f"{where}: " if any(where) else ""
     facts = ", ".join(
-        f"{label} {value}" for label, value in (("got", got), ("wanted", wanted)) if value
+        f"{label} {value}" for label, value in (("got", _cut(got)), ("wanted", wanted)) if value
     )
-    return place + what + (f": {facts}" if facts else "") + (f"; {hint}" if hint else "")
+    return place + _cut(what) + (f": {facts}" if facts else "") + (f"; {hint}" if hint else "")
+
+
+def _cut(text: str) -> str:
+    """Whatever somebody wrote into a file may be repeated, but not at any length."""
+    if len(text) <= _MOST_CHARACTERS:
+        return text
+    return f"{text[:_MOST_CHARACTERS]}... ({len(text)} characters)"
 
 
 class MlopsRayError(Exception):

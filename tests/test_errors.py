@@ -5,7 +5,13 @@ import pickle
 import pytest
 
 from mlops_ray import errors
-from mlops_ray.errors import ConfigProblem, InvalidConfigError, MlopsRayError, Where
+from mlops_ray.errors import (
+    ConfigError,
+    ConfigProblem,
+    InvalidConfigError,
+    MlopsRayError,
+    Where,
+)
 
 
 def _classes() -> list[type[MlopsRayError]]:
@@ -40,3 +46,12 @@ def test_codes_are_distinct_and_the_tree_in_the_docstring_is_complete() -> None:
 
     assert len(set(codes)) == len(codes)
     assert all(kind.__name__ in (errors.__doc__ or "") for kind in _classes())
+
+
+def test_a_sentence_does_not_repeat_values_of_any_length():
+    long, whole = "x" * 10_000, "y" * 500
+
+    error = ConfigError(f"{long} is unknown", whole)
+
+    assert str(error) == f"{'x' * 500}... (10011 characters): got {whole}"
+    assert error.what == f"{long} is unknown"
