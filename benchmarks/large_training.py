@@ -6,6 +6,8 @@ its processes, Ray's among them) are its own.
 
 - ``plain``: pyarrow reads the columns, words become codes, XGBoost quantises the matrix in memory
   and fits `--rounds` rounds to four rows of five, then answers the fifth.
+- ``plain_asleep``: the same with ``OMP_WAIT_POLICY=passive``, as workers of a run have it:
+  threads that wait for each other sleep instead of spinning.
 - ``memory``, ``external``, ``distributed``: a whole run with that `model.training`: the pass over
   the data, one trial, the last fit, the test rows. Its stages are told one by one; ``refit`` is
   what ``plain`` does between reading and answering.
@@ -21,6 +23,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -32,9 +35,10 @@ sys.path.append(str(Path(__file__).parent))
 from preprocessing_table import CATEGORIES, NUMBERS, cached_table
 from process_tree import Watched
 
-SYSTEMS: Final = ("plain", "memory", "external", "distributed")
+SYSTEMS: Final = ("plain", "plain_asleep", "memory", "external", "distributed")
 N_CPUS: Final = 2
 PARAMS: Final = {"max_depth": 6, "learning_rate": 0.3, "subsample": 0.8}
+_WAIT_POLICY: Final = "OMP_WAIT_POLICY"
 _MODELS: Final[dict[str, dict[str, Any]]] = {
     "memory": {"threads": N_CPUS},
     "external": {"threads": N_CPUS, "training": "external"},
@@ -108,7 +112,12 @@ def measured(system: str, table: Path, n_rounds: int) -> dict[str, Any]:
     """One system in a process of its own."""
     command = [sys.executable, __file__, "--system", system, "--rounds", str(n_rounds)]
     started = time.monotonic()
-    process = subprocess.Popen([*command, "--table", str(table)], stdout=subprocess.PIPE, text=True)
+    environment = {name: value for name, value in os.environ.items() if name != _WAIT_POLICY}
+    if system == "plain_asleep":
+        environment[_WAIT_POLICY] = "passive"
+    process = subprocess.Popen(
+        [*command, "--table", str(table)], stdout=subprocess.PIPE, text=True, env=environment
+    )
     watched = Watched(process)
     answer, _ = process.communicate()
     if process.returncode:
@@ -131,7 +140,7 @@ def main() -> None:
     parser.add_argument("--system", choices=SYSTEMS, help=argparse.SUPPRESS)
     parser.add_argument("--table", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.system == "plain":
+    if options.system in {"plain", "plain_asleep"}:
         print(json.dumps(plain(options.table, options.rounds)))
     elif options.system:
         with tempfile.TemporaryDirectory(prefix="large-") as folder:

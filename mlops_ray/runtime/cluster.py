@@ -31,7 +31,11 @@ from mlops_ray.runtime.auth_token import token_variables
 from mlops_ray.runtime.code_bundle import build_code_bundle, import_paths
 from mlops_ray.runtime.head_watch import watched_head
 from mlops_ray.runtime.meanwhile import imported_meanwhile
-from mlops_ray.runtime.ray_settings import WORKER_VARIABLES, scoped_environment, set_ray_defaults
+from mlops_ray.runtime.ray_settings import (
+    scoped_environment,
+    set_ray_defaults,
+    worker_environment,
+)
 from mlops_ray.runtime.ray_signals import interrupts_here_only, own_sigterm_handler
 from mlops_ray.runtime.resources import object_store_bytes
 from mlops_ray.runtime.session_folder import session_folder
@@ -141,7 +145,7 @@ def named_cluster(address: str | None) -> str:
 
 def _start(num_cpus: int | None, code: Path | None, cleanup: ExitStack) -> None:
     folder = cleanup.enter_context(session_folder())
-    variables = {**WORKER_VARIABLES, **token_variables(folder), _ADDRESS_VARIABLE: None}
+    variables = {**worker_environment(), **token_variables(folder), _ADDRESS_VARIABLE: None}
     if code is not None:
         variables["PYTHONPATH"] = _before_installed(code)
         if "RAY_TMPDIR" in os.environ:  # Ray starts in another folder.
@@ -209,7 +213,7 @@ def _runtime_env(code: Path) -> dict[str, Any]:
     job = json.loads(os.environ.get("RAY_JOB_CONFIG_JSON_ENV_VAR", "{}")).get("runtime_env") or {}
     settled = job.get("env_vars", {})
     env: dict[str, Any] = {
-        "env_vars": {k: v for k, v in WORKER_VARIABLES.items() if k not in settled}
+        "env_vars": {k: v for k, v in worker_environment().items() if k not in settled}
     }
     return env | shipped_code(code, job)
 

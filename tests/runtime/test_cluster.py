@@ -24,7 +24,7 @@ def mine(signum, frame): pass
 signal.signal(signal.SIGTERM, mine)
 
 def facts():
-    names = ("OMP_NUM_THREADS", "PYTHONHASHSEED", "RAY_AUTH_MODE", "RAY_ADDRESS")
+    names = ("OMP_NUM_THREADS", "OMP_WAIT_POLICY", "PYTHONHASHSEED", "RAY_AUTH_MODE", "RAY_ADDRESS")
     return {"python": sys.executable} | {name: os.environ.get(name) for name in names}
 
 with connect("local", num_cpus=1) as cluster:
@@ -100,6 +100,7 @@ def test_a_cluster_of_our_own_is_private_and_ends_with_the_block(own_cluster, tm
     assert found["worker"] == {
         "python": python,
         "OMP_NUM_THREADS": "1",
+        "OMP_WAIT_POLICY": "passive",
         "PYTHONHASHSEED": "0",
         "RAY_AUTH_MODE": "token",
         "RAY_ADDRESS": None,

@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from mlops_ray.runtime.ray_settings import scoped_environment, set_ray_defaults
+from mlops_ray.runtime.ray_settings import scoped_environment, set_ray_defaults, worker_environment
 
 
 def test_environment_is_restored_after_an_error(monkeypatch):
@@ -31,3 +31,12 @@ def test_the_users_settings_win(monkeypatch):
 
     assert os.environ["RAY_USAGE_STATS_ENABLED"] == "1"
     assert os.environ["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] == "0"
+
+
+def test_threads_of_workers_wait_asleep_unless_the_user_wants_otherwise(monkeypatch):
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    asleep = worker_environment()
+    monkeypatch.setenv("OMP_WAIT_POLICY", "active")
+
+    assert asleep["OMP_WAIT_POLICY"] == "passive"
+    assert worker_environment() == {**asleep, "OMP_WAIT_POLICY": "active"}

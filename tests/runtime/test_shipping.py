@@ -14,7 +14,7 @@ from mlops_ray.errors import ConfigError
 from mlops_ray.runtime.cluster import _runtime_env
 from mlops_ray.runtime.code import CodeBundle, code_files
 from mlops_ray.runtime.code_bundle import extracted
-from mlops_ray.runtime.ray_settings import WORKER_VARIABLES
+from mlops_ray.runtime.ray_settings import worker_environment
 from mlops_ray.runtime.shipping import shipped_code
 
 HEAD = Path(__file__).parents[2] / "cluster/head"
@@ -146,5 +146,5 @@ def test_the_runtime_env_holds_no_variable_of_the_program_or_of_its_job(code, mo
 
     env = _runtime_env(code)
 
-    assert env["env_vars"] == dict(WORKER_VARIABLES)
+    assert env["env_vars"] == worker_environment()
     assert secret not in json.dumps(env)
