@@ -40,9 +40,13 @@ def _trials(
         emit_json("trials", {"run_id": found.run_id, **overview.to_json()})
         return OK
     listed = overview.leaderboard[: top or None]
+    has_shares = any(r.by == "data_share" for r in overview.records)
     show_table(
-        ["trial", "status", overview.metric, "rounds", "params"],
-        [[r.index, r.status, _value(r), _rounds(r), r.params] for r in listed],
+        ["trial", "status", overview.metric, "rounds", *["rows"] * has_shares, "params"],
+        [
+            [r.index, r.status, _value(r), _rounds(r), *[_rows(r)] * has_shares, r.params]
+            for r in listed
+        ],
     )
     if len(listed) < len(overview.records):
         say(f"{len(overview.records) - len(listed)} more trials; --top 0 lists all")
@@ -62,7 +66,7 @@ def _describe(overview: Any) -> None:  # noqa: ANN401 - of mlops_ray.search, whi
     for rung in overview.rungs:
         best = "-" if rung.best is None else f"{rung.best:.6g}"
         say(
-            f"rung        {rung.rounds} rounds: {rung.entered} entered, {rung.went_on} went on, "
+            f"rung        {rung.in_words}: {rung.entered} entered, {rung.went_on} went on, "
             f"{rung.pruned} pruned, {rung.failed} failed, {rung.finished} finished; best {best}"
         )
     _describe_importance(overview.importance)
@@ -75,7 +79,7 @@ def _describe_importance(found: Any) -> None:  # noqa: ANN401 - of mlops_ray.sea
     if found is None:
         say("importance  unknown: it takes ten trials that can be compared")
         return
-    at = "" if found.rounds is None else f" after {found.rounds} rounds"
+    at = f" at {found.rung_in_words}" if found.rung_in_words else ""
     if found.explained <= 0:
         say(f"importance  unknown: no parameter tells the order of {found.n_trials} trials{at}")
         return
@@ -98,4 +102,9 @@ def _rounds(record: Any) -> int | None:  # noqa: ANN401 - of mlops_ray.search, a
     """Of its best look where trials have patience, else at its last rung."""
     if record.rounds is not None:
         return int(record.rounds)
-    return record.rungs[-1][0] if record.rungs else None
+    return record.rungs[-1][0] if record.rungs and record.by == "rounds" else None
+
+
+def _rows(record: Any) -> str | None:  # noqa: ANN401 - of mlops_ray.search, as above
+    """Share of the training rows at its last rung."""
+    return f"{record.rungs[-1][0]:.1%}" if record.rungs else None

@@ -29,6 +29,7 @@ from mlops_ray.config.validation import EvaluationConfig, SelectionConfig, Valid
 
 __all__ = [
     "METRICS",
+    "MIN_SHARE",
     "SEARCHERS",
     "TASKS",
     "TIMEOUT_S",
@@ -42,6 +43,7 @@ __all__ = [
     "PatienceConfig",
     "PipelineConfig",
     "RegisterConfig",
+    "RungUnit",
     "SearchConfig",
     "ServeConfig",
     "SourceConfig",
@@ -54,7 +56,10 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
 Share = Annotated[float, Field(gt=0, lt=1)]
 TrialSource = Annotated[str, Field(pattern=r"^(sha256:[0-9a-f]{64}|\d{8}t\d{6}-[0-9a-f]{6})$")]
 
+RungUnit = Literal["rounds", "data_share"]
+
 TIMEOUT_S: Final = 3600.0
+MIN_SHARE: Final = 0.1
 SEARCHERS: Final = ("random", "grid", "sobol", "tpe", "cma_es")
 
 
@@ -168,13 +173,18 @@ class HalvingConfig(Declared):
     """Which trials are cut short: those that are behind at the end of a rung.
 
     Attributes:
-        eta: One trial of so many goes on from a rung, to so many times the rounds.
+        by: What grows from rung to rung: rounds of a fit, or the share of the training rows that
+            it sees.
+        eta: One trial of so many goes on from a rung, to so many times the rounds or rows.
         min_rounds: Rounds of the first rung, at least.
+        min_share: Share of the training rows of the first rung, at least.
         brackets: 1 halves a generation; more share it out among brackets that start at later rungs.
     """
 
+    by: RungUnit = Field(default="rounds", exclude_if=partial(operator.eq, "rounds"))
     eta: int = Field(default=3, ge=2, le=100)
     min_rounds: int = Field(default=1, ge=1)
+    min_share: Share = Field(default=MIN_SHARE, exclude_if=partial(operator.eq, MIN_SHARE))
     brackets: int = Field(default=1, ge=1, le=100)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mlops_ray.config.model import MIN_SHARE
 from mlops_ray.config.space_points import condition_mistakes, grid
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def search_contradictions(search: SearchConfig) -> Iterator[_Contradiction]:
         what = f"of a generation of {search.generation} none could be cut short"
         hint = f"set it to {search.halving.eta} or more; trials of a generation are compared"
         yield ("search", "generation"), what, hint
+    yield from _halved_by_the_other(search)
     patience = search.patience
     if patience is not None and patience.rounds < patience.every:
         yield (
@@ -46,6 +48,19 @@ def search_contradictions(search: SearchConfig) -> Iterator[_Contradiction]:
             f"the searcher {search.searcher!r} learns from no result",
             "leave it out, or take the searcher tpe or cma_es",
         )
+
+
+def _halved_by_the_other(search: SearchConfig) -> Iterator[_Contradiction]:
+    """What is said of rungs that count something else."""
+    halving = search.halving
+    if halving is None:
+        return
+    if halving.by == "data_share" and halving.min_rounds > 1:
+        what = "rungs by 'data_share' count no rounds"
+        yield ("search", "halving", "min_rounds"), what, "declare 'min_share', or 'by: rounds'"
+    if halving.by == "rounds" and halving.min_share != MIN_SHARE:
+        what = "rungs by 'rounds' are no share of the training rows"
+        yield ("search", "halving", "min_share"), what, "declare 'by: data_share', or 'min_rounds'"
 
 
 def _impossible_grid(search: SearchConfig) -> Iterator[_Contradiction]:

@@ -56,6 +56,12 @@ class StreamedRows:
     task: Task
     n_classes: int
 
+    def only(self, rows: NDArray[np.intp]) -> StreamedRows:
+        """Some of the rows, by their position, ascending; batches without any are left out."""
+        return StreamedRows(
+            partial(_only, self.batches, rows), self.y[rows], self.task, self.n_classes
+        )
+
 
 def external_training(
     rows: StreamedRows, threads: int, folder: Path, guidance: Guidance = NO_GUIDANCE
@@ -126,6 +132,18 @@ class _Pages(xgboost.DataIter):
     def reset(self) -> None:
         """Begin again."""
         self._pass = self._begin()
+
+
+def _only(
+    batches: Batches, rows: NDArray[np.intp]
+) -> Iterator[tuple[NDArray[np.float32], NDArray[Any]]]:
+    start = 0
+    for X, y in batches():
+        first, end = np.searchsorted(rows, (start, start + y.size))
+        here = rows[first:end] - start
+        start += y.size
+        if here.size:
+            yield X[here], y[here]
 
 
 def _on_disk(rows: StreamedRows, threads: int, folder: Path, max_bin: int) -> Quantised:

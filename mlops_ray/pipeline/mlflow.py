@@ -71,9 +71,8 @@ def _log_trial(
     name = f"trial {record.index}"
     trial = client.create_run(experiment, tags=tags, run_name=name).info.run_id
     values = {f"valid/{name}": [(0, value)] for name, value in record.metrics.items()}
-    curve = overview.curves.get(record.index)
-    if curve:
-        values[f"rounds/{overview.metric}"] = curve
+    steps, curve = overview.curve_in_steps(record)
+    values[f"{steps}/{overview.metric}"] = curve
     _log_values(client, trial, values, record.params)
     client.set_terminated(trial, _STATUS.get(record.status, "FAILED"))
 

@@ -58,5 +58,6 @@ def _write_trial(writer: Any, overview: SearchOverview, record: TrialRecord) -> 
         writer.file_writer.add_summary(summary)
     for name, value in scores.items():
         writer.add_scalar(name, value)
-    for rounds, value in overview.curves.get(record.index, ()):
-        writer.add_scalar(f"rounds/{overview.metric}", value, rounds)
+    steps, curve = overview.curve_in_steps(record)
+    for step, value in curve:
+        writer.add_scalar(f"{steps}/{overview.metric}", value, step)

@@ -20,22 +20,22 @@ class Bracket:
 
     Args:
         steps: Its trials, as steps to their first rung.
-        rungs: Rounds at the end of each rung; the last are those of a whole trial.
+        rungs: What each rung ends at; the last is that of a whole trial.
         halving: Who goes on from a rung.
     """
 
-    def __init__(self, steps: Sequence[Step], rungs: Sequence[int], halving: Halving) -> None:
+    def __init__(self, steps: Sequence[Step], rungs: Sequence[float], halving: Halving) -> None:
         self._steps = {step.index: step for step in steps}
         self._rungs = list(rungs)
         self._halving = halving
         self._rung = 0
         self._records: dict[int, TrialRecord] = {}
-        self._passed: dict[int, tuple[tuple[int, float | None], ...]] = {}
+        self._passed: dict[int, tuple[tuple[float, float | None], ...]] = {}
 
     def ready(self) -> list[Step]:
         """The steps of the rung that has been reached; asked for once a rung."""
-        rounds = self._rungs[self._rung]
-        return [replace(step, rounds=rounds) for step in self._steps.values()]
+        rung, by = self._rungs[self._rung], self._halving.by
+        return [step.up_to(rung, by) for step in self._steps.values()]
 
     def tell(self, record: TrialRecord) -> tuple[list[TrialRecord], list[Step]]:
         """Take the record of a step.
@@ -66,6 +66,6 @@ class Bracket:
         return ended, self.ready()
 
 
-def _pruned(record: TrialRecord, rungs: tuple[tuple[int, float | None], ...]) -> TrialRecord:
+def _pruned(record: TrialRecord, rungs: tuple[tuple[float, float | None], ...]) -> TrialRecord:
     changes: Mapping[str, Any] = {"status": "pruned", "value": None, "rungs": rungs}
     return replace(record, **changes)

@@ -1,17 +1,20 @@
-"""The halving that a pipeline file declares, beside the estimator whose rounds it counts."""
+"""The halving that a pipeline file declares, beside the estimator whose rounds it may count."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from mlops_ray.errors import SearchError
 from mlops_ray.models.families import family_named
-from mlops_ray.search.halving import Halving, rungs_up_to
+from mlops_ray.search.halving import Halving, rungs_up_to, shares_down_to
+from mlops_ray.search.rung import in_words
 
 if TYPE_CHECKING:
     from mlops_ray.config.model import ModelConfig, SearchConfig, Task
 
 __all__ = ["declared_halving"]
+
+_BY_SHARE: Final = "'search.halving.by: data_share', which fits to shares of the training rows"
 
 
 def declared_halving(
@@ -20,30 +23,39 @@ def declared_halving(
     """How trials are cut down; None where nothing is declared.
 
     Raises:
-        SearchError: The estimator has no rounds, the space draws them, or there are too few of them
-            or too few trials.
+        SearchError: There are too few rungs; or rounds are counted, and the estimator has none, or
+            the space draws them.
     """
     declared = search.halving
     if declared is None:
         return None
+    rungs: tuple[float, ...]
+    if declared.by == "data_share":
+        rungs = shares_down_to(declared.min_share, declared.eta)
+    else:
+        n_rounds = _rounds_of_a_trial(search, model, task)
+        rungs = rungs_up_to(n_rounds, declared.min_rounds, declared.eta)
+    if declared.brackets > len(rungs):
+        raise SearchError(
+            "halving has fewer rungs than brackets",
+            f"brackets: {declared.brackets}, rungs at "
+            + ", ".join(in_words(rung, declared.by) for rung in rungs),
+            f"at most {len(rungs)}",
+        )
+    return Halving(rungs, declared.eta, declared.brackets, mode, declared.by)
+
+
+def _rounds_of_a_trial(search: SearchConfig, model: ModelConfig, task: Task) -> int:
     family = family_named(model.family_name)
     rounds = family.rounds
     if rounds is None:
         raise SearchError(
-            f"{model.family_name} does not fit in rounds, so its trials cannot be halved",
-            hint="leave 'search.halving' out, or take another 'model.family'",
+            f"{model.family_name} does not fit in rounds, so its trials cannot be halved by them",
+            hint=f"declare {_BY_SHARE}, leave 'search.halving' out, or take another 'model.family'",
         )
     if rounds in search.space:
         raise SearchError(
             f"halving counts {rounds}, which the search space draws",
-            hint="fix it in 'model.params', and leave it out of 'search.space'",
+            hint=f"fix it in 'model.params' instead of 'search.space', or declare {_BY_SHARE}",
         )
-    n_rounds = int(str(family.resolve_params(model.params, task)[rounds]))
-    rungs = rungs_up_to(n_rounds, declared.min_rounds, declared.eta)
-    if declared.brackets > len(rungs):
-        raise SearchError(
-            "halving has fewer rungs than brackets",
-            f"brackets: {declared.brackets}, rungs at {', '.join(map(str, rungs))} rounds",
-            f"at most {len(rungs)}",
-        )
-    return Halving(rungs, declared.eta, declared.brackets, mode)
+    return int(str(family.resolve_params(model.params, task)[rounds]))

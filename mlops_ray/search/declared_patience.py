@@ -32,7 +32,8 @@ def declared_patience(
             hint="leave 'search.patience' out, or take another 'model.family'",
         )
     halving = declared_halving(search, model, task, mode)
-    return Patience(declared.rounds, declared.every, mode, halving.rungs if halving else ())
+    rungs = halving.rungs if halving is not None and halving.by == "rounds" else ()
+    return Patience(declared.rounds, declared.every, mode, tuple(int(rung) for rung in rungs))
 
 
 def rounds_of_winner(model: ModelConfig, rounds: int | None) -> dict[str, int]:

@@ -62,7 +62,7 @@ class Dispatch:
         self._agenda = agenda
         self._on_step = on_step
         self._on_trial = on_trial
-        self._known = {(record.index, _rounds_of(record)): record for record in known}
+        self._known = {(record.index, _rung_of(record)): record for record in known}
         self._anywhere: deque[Step] = deque()
         self._at_home: dict[str, deque[Step]] = {}
         self._homes: dict[int, str] = {}
@@ -87,7 +87,7 @@ class Dispatch:
     def take(self, slot: str, record: TrialRecord) -> None:
         """Take the record of the step that a slot holds."""
         step = self._held.pop(slot)
-        if step.rounds is not None:
+        if step.rounds is not None:  # There is a live fit; a share is fitted anew wherever.
             self._homes[step.index] = slot
         self._keep(record)
 
@@ -126,7 +126,8 @@ class Dispatch:
                 _STATUS[why],
                 error=_ERROR[why],
                 message=_MESSAGE[why],
-                rungs=() if step.rounds is None else ((step.rounds, None),),
+                rungs=step.passed(None),
+                by=step.by,
             )
         )
 
@@ -153,7 +154,7 @@ class Dispatch:
         """Have a step waiting, if the agenda has one that no known record answers."""
         while not self._anywhere and (steps := self._agenda.ready()):
             for step in steps:
-                record = self._known.pop((step.index, step.rounds), None)
+                record = self._known.pop((step.index, step.rung), None)
                 if record is not None and _answers(record, step):
                     self._agenda.tell(record)
                 elif step.index in self._homes:
@@ -162,7 +163,7 @@ class Dispatch:
                     self._anywhere.append(step)
 
 
-def _rounds_of(record: TrialRecord) -> int | None:
+def _rung_of(record: TrialRecord) -> float | None:
     return record.rungs[-1][0] if record.rungs else None
 
 

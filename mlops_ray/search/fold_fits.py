@@ -1,4 +1,4 @@
-"""The fits of one fold in one process: its rows are made ready once, its live fits are kept."""
+"""The fits of one fold in one process: rows are made ready once a share, live fits are kept."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ class FoldFits:
         self._rows = rows
         self._share = share
         self._growths: OrderedDict[int, Growth] = OrderedDict()
+        self._trainings: dict[float, Training] = {}
 
     def score(self, step: Step) -> dict[str, float]:
         """Fit as a step says, or go on to its rung, and score; NaN where a metric is undefined.
@@ -48,11 +49,12 @@ class FoldFits:
 
     def _fitted(self, step: Step) -> Fitted:
         params = {**self._task.params, **step.params}
+        training = self._training(1.0 if step.share is None else step.share)
         if step.rounds is None:
-            return self._training.fit(params, seed=step.seed)
+            return training.fit(params, seed=step.seed)
         growth = self._growths.pop(step.index, None)
         if growth is None:  # Another slot began it, or it was dropped: the bits are the same.
-            growth = self._training.grow(params, seed=step.seed)
+            growth = training.grow(params, seed=step.seed)
         fitted = growth.to(step.rounds)
         self._growths[step.index] = growth
         while len(self._growths) > self._most_growths:
@@ -66,6 +68,7 @@ class FoldFits:
         n_bytes = n_margins * _BYTES_A_MARGIN + _BYTES_A_GROWTH
         return max(2, int(_GROWTHS_BYTES * self._share) // n_bytes)
 
-    @cached_property
-    def _training(self) -> Training:
-        return self._rows.training()
+    def _training(self, share: float) -> Training:
+        if share not in self._trainings:
+            self._trainings[share] = self._rows.training(share)
+        return self._trainings[share]

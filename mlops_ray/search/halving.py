@@ -17,9 +17,10 @@ from mlops_ray.errors import SearchError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from mlops_ray.config.model import RungUnit
     from mlops_ray.search.trial import TrialRecord
 
-__all__ = ["Halving", "rungs_up_to"]
+__all__ = ["Halving", "rungs_up_to", "shares_down_to"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +28,19 @@ class Halving:
     """How trials are cut down.
 
     Attributes:
-        rungs: Rounds at the end of each rung, growing; the last are those of a whole trial.
+        rungs: Rounds, or share of the training rows, at the end of each rung, growing; the last
+            are those of a whole trial.
         eta: One of so many goes on from a rung.
         n_brackets: The first bracket starts at the first rung, the next at the second, and so on.
         mode: The direction of the objective that is better.
+        by: What the rungs count.
     """
 
-    rungs: tuple[int, ...]
+    rungs: tuple[float, ...]
     eta: int
     n_brackets: int
     mode: Literal["max", "min"]
+    by: RungUnit = "rounds"
 
     def shares(self, n_trials: int) -> list[int]:
         """How many trials of a generation each bracket takes; those of later rungs are dearer.
@@ -88,6 +92,30 @@ def rungs_up_to(rounds: int, first: int, eta: int) -> tuple[int, ...]:
             "halving has no rung below the rounds of a whole trial",
             f"{rounds} rounds, of which a share of 1/{eta} is below {first}",
             f"at least {first * eta} rounds",
-            "lower 'search.halving.min_rounds' or 'search.halving.eta', or fit more rounds",
+            "lower 'search.halving.min_rounds' or 'search.halving.eta', fit more rounds, or "
+            "declare 'search.halving.by: data_share'",
         )
     return tuple(rungs)
+
+
+def shares_down_to(first: float, eta: int) -> tuple[float, ...]:
+    """Shares of the training rows, each ``1 / eta`` of the next, none below `first`.
+
+    Raises:
+        SearchError: There is none but all rows, so that nothing could be cut down.
+
+    Example:
+        >>> shares_down_to(0.2, eta=2)
+        (0.25, 0.5, 1.0)
+    """
+    shares = [1.0]
+    while eta ** -len(shares) >= first:
+        shares.insert(0, eta ** -len(shares))
+    if len(shares) == 1:
+        raise SearchError(
+            "halving has no rung below all training rows",
+            f"a share of 1/{eta} is below {first}",
+            f"a first share of at most {1 / eta:.4g}",
+            "lower 'search.halving.min_share' or 'search.halving.eta'",
+        )
+    return tuple(shares)

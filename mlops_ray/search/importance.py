@@ -15,16 +15,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from mlops_ray.search.rung import in_words, named
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
+    from mlops_ray.config.model import RungUnit
     from mlops_ray.search.trial import TrialRecord
 
-__all__ = ["METHOD", "Importance", "parameter_importance"]
+__all__ = ["Importance", "parameter_importance"]
 
-METHOD: Final = "random forest on ranks, permutation importance (Breiman 2001; scikit-learn)"
+_METHOD: Final = "random forest on ranks, permutation importance (Breiman 2001; scikit-learn)"
 _LEAST_TRIALS: Final = 10
 _MOST_TRIALS: Final = 2_000  # More tell a forest little more, and take long.
 _N_TREES: Final = 100
@@ -41,13 +44,31 @@ class Importance:
         explained: Share of the variance of the ranks that the forest explains in trials that a tree
             has not seen; where it is near 0 or below, the shares say nothing.
         n_trials: Trials that were looked at.
-        rounds: Rounds at the rung whose values were taken; None for values of whole trials.
+        rung: Rounds, or share of the training rows, at the rung whose values were taken; None for
+            values of whole trials.
+        by: What the rung counts.
     """
 
     shares: dict[str, float]
     explained: float
     n_trials: int
-    rounds: int | None = None
+    rung: float | None = None
+    by: RungUnit = "rounds"
+
+    @property
+    def rung_in_words(self) -> str:
+        """The rung, as people read it; empty for values of whole trials."""
+        return "" if self.rung is None else in_words(self.rung, self.by)
+
+    def to_json(self) -> dict[str, Any]:
+        """The members, with the method; ``rounds`` or ``share`` names the rung."""
+        return {
+            "method": _METHOD,
+            "shares": self.shares,
+            "explained": self.explained,
+            "n_trials": self.n_trials,
+            **named(self.rung, self.by),
+        }
 
 
 def parameter_importance(records: Sequence[TrialRecord]) -> Importance | None:
@@ -56,8 +77,8 @@ def parameter_importance(records: Sequence[TrialRecord]) -> Importance | None:
     Of a halved search the values at the rung with the most trials are taken, since only those few
     finish that did well there.
     """
-    rounds = _fullest_rung(records)
-    seen = [(r, v) for r in records if (v := _value_at(r, rounds)) is not None]
+    rung = _fullest_rung(records)
+    seen = [(r, v) for r in records if (v := _value_at(r, rung)) is not None]
     seen = seen[:: -(-len(seen) // _MOST_TRIALS) or 1]
     names, columns = _columns([record.params for record, _ in seen])
     values = np.array([value for _, value in seen])
@@ -67,19 +88,19 @@ def parameter_importance(records: Sequence[TrialRecord]) -> Importance | None:
     total = float(drops.sum()) or 1.0
     shares = {name: float(drop) / total for name, drop in zip(names, drops, strict=True)}
     ranked = sorted(shares.items(), key=lambda item: (-item[1], item[0]))
-    return Importance(dict(ranked), explained, len(seen), rounds)
+    return Importance(dict(ranked), explained, len(seen), rung, seen[0][0].by)
 
 
-def _fullest_rung(records: Sequence[TrialRecord]) -> int | None:
-    counts: dict[int, int] = {}
+def _fullest_rung(records: Sequence[TrialRecord]) -> float | None:
+    counts: dict[float, int] = {}
     for record in records:
-        for rounds, value in record.rungs:
-            counts[rounds] = counts.get(rounds, 0) + (value is not None)
-    return max(counts, key=lambda rounds: (counts[rounds], rounds), default=None)
+        for rung, value in record.rungs:
+            counts[rung] = counts.get(rung, 0) + (value is not None)
+    return max(counts, key=lambda rung: (counts[rung], rung), default=None)
 
 
-def _value_at(record: TrialRecord, rounds: int | None) -> float | None:
-    return record.value if rounds is None else dict(record.rungs).get(rounds)
+def _value_at(record: TrialRecord, rung: float | None) -> float | None:
+    return record.value if rung is None else dict(record.rungs).get(rung)
 
 
 def _columns(params: Sequence[dict[str, Any]]) -> tuple[list[str], NDArray[np.float64]]:

@@ -44,8 +44,8 @@ def leaderboard(records: Iterable[TrialRecord], mode: Literal["max", "min"]) -> 
         if record.value is not None:
             return 0, 0, sign * record.value, record.index
         if record.status == "pruned" and record.rungs:
-            rounds, value = record.rungs[-1]
-            return 1, -rounds, sign * (0.0 if value is None else value), record.index
+            rung, value = record.rungs[-1]
+            return 1, -rung, sign * (0.0 if value is None else value), record.index
         return 2, 0, 0, record.index
 
     return sorted(records, key=place)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mlops_ray.search.fold_fits import FoldFits
 from mlops_ray.search.trial import TrialRecord, failure_message
@@ -43,23 +43,20 @@ class TrialRunner:
     def run(self, step: Step) -> TrialRecord:
         """Fit and score one trial, or go on with it to a rung; errors become `failed` records."""
         index, params, seed = step.index, dict(step.params), str(step.seed)
-        rungs: tuple[tuple[int, float | None], ...]
-        rungs = () if step.rounds is None else ((step.rounds, None),)
+        passed: dict[str, Any] = {"rungs": step.passed(None), "by": step.by}
         try:
             scored = [part.score(step) for part in self._all_parts()]
         except Exception as error:  # noqa: BLE001 - a search survives whatever its trials die of
             self.drop(index)
             kind, text = type(error).__name__, failure_message(error)
-            return TrialRecord(index, params, seed, "failed", error=kind, message=text, rungs=rungs)
+            return TrialRecord(index, params, seed, "failed", error=kind, message=text, **passed)
         folds = tuple(_finite(scores) for scores in scored) if len(scored) > 1 else ()
         means = _finite({name: _mean(scored, name) for name in scored[0]})
         value = means.get(self._task.metric)
         if value is None:
-            return TrialRecord(
-                index, params, seed, "invalid", metrics=means, rungs=rungs, folds=folds
-            )
-        rungs = () if step.rounds is None else ((step.rounds, value),)
-        return TrialRecord(index, params, seed, "finished", value, means, rungs=rungs, folds=folds)
+            return TrialRecord(index, params, seed, "invalid", metrics=means, **passed, folds=folds)
+        passed["rungs"] = step.passed(value)
+        return TrialRecord(index, params, seed, "finished", value, means, **passed, folds=folds)
 
     def drop(self, index: int) -> None:
         """Forget the live fits of a trial, if there are any."""

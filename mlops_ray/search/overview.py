@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-from mlops_ray.search.importance import METHOD, parameter_importance
+from mlops_ray.search.importance import parameter_importance
 from mlops_ray.search.leaderboard import best_so_far, leaderboard, reasons
+from mlops_ray.search.rung import whole_number
 from mlops_ray.search.rung_survival import rung_survival
 
 if TYPE_CHECKING:
@@ -64,17 +65,22 @@ class SearchOverview:
         return rung_survival(self.records, self.mode)
 
     @cached_property
-    def curves(self) -> dict[int, list[tuple[int, float]]]:
-        """Of each trial that has any: its value after so many rounds."""
+    def curves(self) -> dict[int, list[tuple[float, float]]]:
+        """Of each trial that has any: its value after so many rounds, or on so large a share."""
         curves = {
             record.index: [
-                (rounds, value)
-                for rounds, value in record.curve or record.rungs
-                if value is not None
+                (at, value) for at, value in record.curve or record.rungs if value is not None
             ]
             for record in self.records
         }
         return {index: points for index, points in curves.items() if points}
+
+    def curve_in_steps(self, record: TrialRecord) -> tuple[str, list[tuple[int, float]]]:
+        """The learning curve of a trial for who counts whole steps, and what the steps are."""
+        by = "rounds" if record.curve else record.by
+        points = self.curves.get(record.index, [])
+        name = "rounds" if by == "rounds" else "rows_of_a_million"
+        return name, [(whole_number(at, by), value) for at, value in points]
 
     @cached_property
     def importance(self) -> Importance | None:
@@ -91,15 +97,14 @@ class SearchOverview:
     def to_json(self) -> dict[str, Any]:
         """The content of ``mlops-ray/trials/v1``, apart from the run's id."""
         found = self.importance
-        importance = None if found is None else {"method": METHOD, **asdict(found)}
         asked_s, used_s = self.cpu_s or (None, None)
         return {
             "objective": {"metric": self.metric, "direction": self.mode},
             "counts": self.counts,
             "leaderboard": [_trial_json(record) for record in self.leaderboard],
             "best_so_far": [list(step) for step in self.best_so_far],
-            "importance": importance,
-            "rungs": [asdict(rung) for rung in self.rungs],
+            "importance": None if found is None else found.to_json(),
+            "rungs": [rung.to_json() for rung in self.rungs],
             "curves": {str(i): [list(p) for p in points] for i, points in self.curves.items()},
             "reasons": [{**asdict(r), "trials": list(r.trials)} for r in self.reasons],
             "cpu": {"asked_s": asked_s, "used_s": used_s},

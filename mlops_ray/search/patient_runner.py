@@ -56,12 +56,13 @@ class _Course:
         has_failed = self.latest.status == "failed"
         return has_failed or self.n_rounds - self.best_rounds >= patience.rounds
 
-    def record(self, rung: int | None) -> TrialRecord:
+    def record(self, step: Step) -> TrialRecord:
         """What is kept of it, at the end of a rung or of the whole trial."""
         found = self.latest if self.latest.status == "failed" else self.best
         rounds = None if found.value is None else self.best_rounds
-        rungs = () if rung is None else ((rung, found.value),)
-        return replace(found, rungs=rungs, rounds=rounds, curve=self.curve)
+        return replace(
+            found, rungs=step.passed(found.value), by=step.by, rounds=rounds, curve=self.curve
+        )
 
 
 def runner_of(task: TrialTask) -> TrialRunner | PatientRunner:
@@ -102,7 +103,7 @@ class PatientRunner:
         if step.rounds is None:
             self._runner.drop(step.index)
             del self._courses[step.index]
-        return course.record(step.rounds)
+        return course.record(step)
 
     def close(self) -> None:
         """See `TrialRunner.close`."""
@@ -113,7 +114,7 @@ class PatientRunner:
         return self._runner.run(replace(step, rounds=n_rounds))
 
     def _target(self, step: Step) -> int:
-        """Rounds of the step: those of its rung, or those that its parameters ask for."""
+        """Rounds of the step: those its rung counts, or those that its parameters ask for."""
         if step.rounds is not None:
             return step.rounds
         family = family_named(self._task.family)

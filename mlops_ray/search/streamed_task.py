@@ -20,6 +20,8 @@ from mlops_ray.models.guidance import NO_GUIDANCE, Guidance
 from mlops_ray.models.scoring import Scoring
 from mlops_ray.models.xgboost_stream import StreamedRows, external_training
 from mlops_ray.runtime.session_folder import session_folder
+from mlops_ray.search.data_share import rows_of_share, strata_of
+from mlops_ray.search.rung import whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -58,6 +60,7 @@ class StreamedTask:
         guidance: Constraints of the fits.
         family: Name of the estimator family.
         scoring: Which metrics are computed.
+        share_seed: Seed of the order in which shares of the training rows take them.
     """
 
     plan: MatrixPlan
@@ -72,6 +75,7 @@ class StreamedTask:
     guidance: Guidance = NO_GUIDANCE
     family: str = "xgboost"
     scoring: Scoring = _STANDARD
+    share_seed: int = 0
 
     @contextmanager
     def rows(self) -> Iterator[Sequence[TrialRows]]:
@@ -92,11 +96,17 @@ class _SpooledRows:
         """Rows that are fitted to."""
         return self.spool.n_rows(_TRAIN)
 
-    def training(self) -> Training:
-        """See `TrialRows.training`."""
-        task = self.task
+    def training(self, share: float) -> Training:
+        """See `TrialRows.training`; what is quantised of each share lies in a folder of its own."""
+        task, folder = self.task, self.spool.folder
         rows = streamed_rows(self.spool, _TRAIN, task.task, task.n_classes)
-        return external_training(rows, task.threads, self.spool.folder, task.guidance)
+        if share < 1:
+            strata = strata_of(rows.y, task.n_classes)
+            every = np.arange(rows.y.size)
+            rows = rows.only(rows_of_share(every, share, task.share_seed, strata))
+            folder = folder / f"share-{whole_number(share, 'data_share')}"
+            folder.mkdir()
+        return external_training(rows, task.threads, folder, task.guidance)
 
     def scores(self, fitted: Fitted) -> dict[str, float]:
         """All metrics on the validation rows, which are answered batch by batch."""

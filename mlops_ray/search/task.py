@@ -7,15 +7,17 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+
 from mlops_ray.models.families import family_named
 from mlops_ray.models.guidance import NO_GUIDANCE, Guidance, guided
 from mlops_ray.models.scoring import Scoring
+from mlops_ray.search.data_share import rows_of_share, strata_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from contextlib import AbstractContextManager
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from mlops_ray.config.metric_catalogue import MetricName
@@ -51,6 +53,7 @@ class SearchTask:
         guard: Refuses a family of the project of other code; None where the family is one of ours.
         scoring: Which metrics are computed.
         folds: Rows of the training matrix to fit on and to score, fold by fold.
+        share_seed: Seed of the order in which shares of the training rows take them.
     """
 
     X_train: NDArray[np.float32]
@@ -68,6 +71,7 @@ class SearchTask:
     guard: CodeGuard | None = None
     scoring: Scoring = _STANDARD
     folds: Sequence[Fold] = ()
+    share_seed: int = 0
 
     def rows(self) -> AbstractContextManager[Sequence[TrialRows]]:
         """They are here; see `TrialTask.rows`."""
@@ -91,15 +95,15 @@ class _RowsHere:
         """Rows that are fitted to."""
         return int(self._task.y_train.size if self._fold is None else self._fold.train.size)
 
-    def training(self) -> Training:
+    def training(self, share: float) -> Training:
         """See `TrialRows.training`."""
-        task, fold = self._task, self._fold
+        task, rows = self._task, self._fitted_rows(share)
         if task.guard is not None:
             task.guard.check()
         X, y, guidance = task.X_train, task.y_train, task.guidance
-        if fold is not None:
-            weights = None if guidance.weights is None else guidance.weights[fold.train]
-            X, y, guidance = X[fold.train], y[fold.train], replace(guidance, weights=weights)
+        if rows is not None:
+            weights = None if guidance.weights is None else guidance.weights[rows]
+            X, y, guidance = X[rows], y[rows], replace(guidance, weights=weights)
         return guided(
             family_named(task.family),
             X,
@@ -109,6 +113,15 @@ class _RowsHere:
             n_classes=task.n_classes,
             threads=task.threads,
         )
+
+    def _fitted_rows(self, share: float) -> NDArray[np.intp] | None:
+        """Positions in the training matrix; None for all of it, which needs no copy."""
+        task, fold = self._task, self._fold
+        if share == 1.0:
+            return None if fold is None else fold.train
+        rows = np.arange(task.y_train.size) if fold is None else fold.train
+        strata = strata_of(task.y_train, task.n_classes, task.guidance.weights)
+        return rows_of_share(rows, share, task.share_seed, strata)
 
     def scores(self, fitted: Fitted) -> dict[str, float]:
         """See `TrialRows.scores`."""

@@ -15,7 +15,9 @@ from mlops_ray.errors import ManifestError, SearchError
 from mlops_ray.manifest.canonical import canonical_bytes, from_canonical
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from mlops_ray.config.model import RungUnit
 
 __all__ = [
     "TRIAL_SCHEMA",
@@ -38,7 +40,9 @@ _BY_THE_MACHINE: Final = frozenset({"timed_out", "out_of_memory"})
 
 TrialStatus = Literal["finished", "pruned", "failed", "invalid", "timed_out", "out_of_memory"]
 
-_OPTIONAL: Final = frozenset({"rungs", "rounds", "curve", "folds"})
+# The member of a record that its rungs stand in.
+_RUNGS: Final[dict[RungUnit, str]] = {"rounds": "rungs", "data_share": "shares"}
+_OPTIONAL: Final = frozenset({"rungs", "by", "rounds", "curve", "folds"})
 _MESSAGE_LENGTH: Final = 300
 # What native libraries put into messages and no two processes share: clock times, addresses.
 _VOLATILE: Final = re.compile(r"\[\d{1,2}:\d{2}:\d{2}\]\s*|0x[0-9a-fA-F]+")
@@ -58,8 +62,9 @@ class TrialRecord:
         metrics: The reported metrics likewise; those not defined, or not on a fold, are left out.
         error: Class of the error; empty unless there was one.
         message: First line of the error, without times and addresses.
-        rungs: Rounds and objective at each rung the trial came to, where trials are halved; None
-            where it failed or was not finite. Absent where there are none.
+        rungs: Rounds or share, and the objective, at each rung the trial came to, where trials are
+            halved; None where it failed or was not finite. Absent where there are none.
+        by: What the rungs count. Shares of the training rows are written as ``shares``.
         rounds: Rounds of its best look, where trials have patience; so many make the final fit.
             Absent where they have none.
         curve: Rounds and objective at each look likewise.
@@ -74,7 +79,8 @@ class TrialRecord:
     metrics: dict[str, float] = field(default_factory=dict)
     error: str = ""
     message: str = ""
-    rungs: tuple[tuple[int, float | None], ...] = ()
+    rungs: tuple[tuple[float, float | None], ...] = ()
+    by: RungUnit = "rounds"
     rounds: int | None = None
     curve: tuple[tuple[int, float], ...] = ()
     folds: tuple[dict[str, float], ...] = ()
@@ -86,14 +92,15 @@ class TrialRecord:
 
     def to_bytes(self) -> bytes:
         """The record as one line of canonical JSON."""
-        content = {"schema": TRIAL_SCHEMA, **asdict(self)}
-        content["rungs"] = [list(rung) for rung in self.rungs]
-        content["curve"] = [list(look) for look in self.curve]
-        content["folds"] = list(self.folds)
-        for name in _OPTIONAL:
-            if not content[name]:
-                del content[name]
-        return canonical_bytes(content)
+        content = {name: value for name, value in asdict(self).items() if name not in _OPTIONAL}
+        optional = {
+            _RUNGS[self.by]: [list(rung) for rung in self.rungs],
+            "rounds": self.rounds,
+            "curve": [list(look) for look in self.curve],
+            "folds": list(self.folds),
+        }
+        present = {name: value for name, value in optional.items() if value}
+        return canonical_bytes({"schema": TRIAL_SCHEMA, **content, **present})
 
     @classmethod
     def from_bytes(cls, line: bytes) -> Self:
@@ -107,13 +114,21 @@ class TrialRecord:
             raise ManifestError("not a trial record this version can read", wanted=TRIAL_SCHEMA)
         try:
             members = {name: document[name] for name in cls.__slots__ if name not in _OPTIONAL}
-            rungs = tuple((int(rounds), value) for rounds, value in document.get("rungs", []))
             curve = tuple((int(rounds), value) for rounds, value in document.get("curve", []))
             folds = tuple(document.get("folds", []))
             rounds = document.get("rounds")
-            return cls(**members, rungs=rungs, rounds=rounds, curve=curve, folds=folds)
+            passed = _passed(document)
+            return cls(**members, **passed, rounds=rounds, curve=curve, folds=folds)
         except KeyError as error:
             raise ManifestError("a trial record is malformed", f"no {error}") from error
+
+
+def _passed(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The rungs of a record that was read, and what they count."""
+    if "shares" in document:
+        shares = tuple((float(share), value) for share, value in document["shares"])
+        return {"rungs": shares, "by": "data_share"}
+    return {"rungs": tuple((int(rounds), value) for rounds, value in document.get("rungs", []))}
 
 
 def failure_message(error: BaseException) -> str:

@@ -24,8 +24,8 @@ class TrialRows(Protocol):
     def n_train(self) -> int:
         """Rows that are fitted to."""
 
-    def training(self) -> Training:
-        """The training rows, made ready for many fits."""
+    def training(self, share: float) -> Training:
+        """A share of the training rows, made ready for many fits; 1 are all."""
 
     def scores(self, fitted: Fitted) -> dict[str, float]:
         """All metrics on the rows to score; NaN where one is undefined."""

@@ -13,7 +13,7 @@ from mlops_ray.search.agenda import Agenda
 from mlops_ray.search.declared_halving import declared_halving
 from mlops_ray.search.dispatch import Dispatch
 from mlops_ray.search.fold_fits import FoldFits
-from mlops_ray.search.halving import Halving, rungs_up_to
+from mlops_ray.search.halving import Halving, rungs_up_to, shares_down_to
 from mlops_ray.search.objective import TrialRunner
 from mlops_ray.search.searchers.random import RandomSearcher
 from mlops_ray.search.trial import TrialRecord, best_trial, read_trial_table, trial_table
@@ -27,15 +27,20 @@ def make_agenda(halving, n_trials=9, generation=9, seed=3, space=SPACE):
 
 
 def record_of(step, value):
-    rungs = ((step.rounds, value),)
+    passed = {"rungs": step.passed(value), "by": step.by}
     status = "failed" if value is None else "finished"
-    return TrialRecord(step.index, dict(step.params), str(step.seed), status, value, rungs=rungs)
+    return TrialRecord(step.index, dict(step.params), str(step.seed), status, value, **passed)
 
 
 def curve(params, rounds):
     """Learning curves whose order is stable from the second rung on."""
     noise = np.random.default_rng(int(params["x"] * 1e9)).normal() if rounds == 1 else 0.0
     return params["x"] * (1 - 0.5**rounds) + 0.02 * noise
+
+
+def curve_of_shares(params, share):
+    """As `curve`, with more rows in place of more rounds."""
+    return curve(params, round(81 * share))
 
 
 def run(agenda, value=curve, shuffle=None, seen=None):
@@ -46,8 +51,8 @@ def run(agenda, value=curve, shuffle=None, seen=None):
             shuffle(waiting)
         step = waiting.pop(0)
         if seen is not None:
-            seen.append((step.index, step.rounds))
-        agenda.tell(record_of(step, value(step.params, step.rounds)))
+            seen.append((step.index, step.rung))
+        agenda.tell(record_of(step, value(step.params, step.rung)))
     return agenda.records
 
 
@@ -122,13 +127,20 @@ def test_other_brackets_keep_slots_busy_while_one_waits():
     assert [step.rounds for step in steps] == [1] * 9 + [3] * 5 + [9] * 3
 
 
-def test_hyperband_finds_the_best_of_what_it_sampled_in_20_of_20_seeds():
-    halving = Halving(rungs_up_to(81, 1, 3), eta=3, n_brackets=5, mode="max")
+@pytest.mark.parametrize(
+    ("halving", "value"),
+    [
+        (Halving(rungs_up_to(81, 1, 3), 3, 5, "max"), curve),
+        (Halving(shares_down_to(0.012, 3), 3, 5, "max", "data_share"), curve_of_shares),
+    ],
+    ids=["rounds", "data_share"],
+)
+def test_hyperband_finds_the_best_of_what_it_sampled_in_20_of_20_seeds(halving, value):
     size = 81 + 34 + 15 + 8 + 5
     found = 0
 
     for seed in range(20):
-        records = run(make_agenda(halving, size, size, seed))
+        records = run(make_agenda(halving, size, size, seed), value)
         best = best_trial(records, "max")
         # The curves are in order from the second rung on, so the first may cost a bracket its best.
         found += best.params["x"] == max(record.params["x"] for record in records)
@@ -193,10 +205,35 @@ def test_halved_trials_have_the_bits_of_whole_ones_wherever_they_go_on(make_task
     assert len(best.rungs) == 3
 
 
+def test_shares_are_powers_of_eta_and_none_is_below_the_first():
+    assert shares_down_to(0.1, 3) == (1 / 9, 1 / 3, 1.0)
+    assert shares_down_to(1 / 27, 3) == (1 / 27, 1 / 9, 1 / 3, 1.0)
+    assert shares_down_to(0.5, 2) == (0.5, 1.0)
+
+
+def test_by_shares_a_step_has_a_share_and_no_rounds():
+    halving = Halving(shares_down_to(0.1, 3), 3, 3, "max", "data_share")
+
+    steps = make_agenda(halving, 17, 17).ready()
+
+    assert [step.share for step in steps] == [1 / 9] * 9 + [1 / 3] * 5 + [1.0] * 3
+    assert {step.rounds for step in steps} == {None}
+
+
 @pytest.mark.parametrize(
     ("search", "model", "what"),
     [
         ({}, {"family": "linear"}, "linear does not fit in rounds"),
+        (
+            {"halving": {"by": "data_share", "min_share": 0.4}},
+            {"family": "linear"},
+            r"no rung below all training rows.*a first share of at most 0\.3333",
+        ),
+        (
+            {"halving": {"by": "data_share", "brackets": 4}},
+            {"family": "linear"},
+            r"fewer rungs than brackets.*11\.1 % of the rows, 33\.3 % of the rows, 100 %",
+        ),
         (
             {"space": {"n_estimators": {"int": [10, 100]}}},
             {"family": "xgboost"},
@@ -231,6 +268,54 @@ def test_a_forest_is_halved_by_its_trees_and_an_estimator_without_rounds_is_refu
     assert halving is not None
     with pytest.raises(SearchError, match="sklearn:GaussianNB does not fit in rounds"):
         declared_halving(declared, ModelConfig.model_validate(bayes), "binary", "max")
+
+
+@pytest.mark.parametrize(
+    ("space", "model"),
+    [
+        ({}, {"family": "linear"}),
+        ({"n_estimators": {"int": [10, 100]}}, {"family": "xgboost"}),
+        ({}, {"family": "xgboost", "params": {"n_estimators": 2}}),
+        ({}, {"family": "sklearn", "estimator": "GaussianNB"}),
+    ],
+)
+def test_where_rounds_cannot_be_counted_shares_are_the_way_out(space, model):
+    model = ModelConfig.model_validate(model)
+    by_rounds = SearchConfig.model_validate({"space": space, "halving": {}})
+    by_share = SearchConfig.model_validate({"space": space, "halving": {"by": "data_share"}})
+
+    with pytest.raises(SearchError) as refused:
+        declared_halving(by_rounds, model, "binary", "max")
+
+    assert "'search.halving.by: data_share'" in refused.value.hint
+    halving = declared_halving(by_share, model, "binary", "max")
+    assert halving == Halving((1 / 9, 1 / 3, 1.0), 3, 1, "max", "data_share")
+
+
+@pytest.mark.parametrize(
+    ("halving", "key"),
+    [
+        ({"by": "data_share", "min_rounds": 5}, "min_rounds"),
+        ({"min_share": 0.2}, "min_share"),
+    ],
+)
+def test_what_counts_something_else_is_refused(halving, key):
+    search = SearchConfig.model_validate({"halving": halving})
+
+    ((path, _, hint),) = search_contradictions(search)
+
+    assert path == ("search", "halving", key)
+    assert "or 'by: rounds'" in hint or "declare 'by: data_share'" in hint
+
+
+def test_what_is_not_declared_stays_out_of_the_record():
+    by_rounds = SearchConfig.model_validate({"halving": {}}).model_dump()["halving"]
+    by_share = SearchConfig.model_validate({"halving": {"by": "data_share", "min_share": 0.2}})
+
+    assert by_rounds == {"eta": 3, "min_rounds": 1, "brackets": 1}
+    assert by_share.model_dump()["halving"] == {
+        "by": "data_share", "eta": 3, "min_rounds": 1, "min_share": 0.2, "brackets": 1,
+    }  # fmt: skip
 
 
 def test_a_generation_that_is_too_small_to_halve_is_refused():

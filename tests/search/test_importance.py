@@ -95,7 +95,7 @@ def test_a_halved_search_is_judged_at_the_rung_of_most_trials():
 
     found = parameter_importance([whole, failed, *records[2:]])
 
-    assert (found.rounds, found.n_trials) == (10, 59)
+    assert (found.rung, found.rung_in_words, found.n_trials) == (10, "10 rounds", 59)
     assert found.shares == {"x": 1.0}
 
 

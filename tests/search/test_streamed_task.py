@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from mlops_ray.config.validation import MetricFunctionConfig
+from mlops_ray.features import spool
 from mlops_ray.features.matrix import gather, matrix_of_unit
 from mlops_ray.features.spool import spool_unit
 from mlops_ray.models.scoring import Scoring
@@ -72,10 +73,20 @@ def in_memory(unit_rows):
     return SearchTask(train.X, train.y, valid.X, valid.y, "xgboost", **SHARED)
 
 
-@pytest.mark.parametrize("halving", [None, Halving((1, 3, 9), 3, 1, "max")])
+@pytest.mark.parametrize(
+    "halving",
+    [
+        None,
+        Halving((1, 3, 9), 3, 1, "max"),
+        Halving((1 / 4, 1 / 2, 1.0), 2, 1, "max", "data_share"),
+    ],
+)
+@pytest.mark.parametrize("n_cells", [2**22, 2**4])  # Of a batch: one, or many, some without rows.
 def test_the_table_is_that_of_the_same_trials_in_memory(
-    unit_rows, in_memory, halving, tmp_path, monkeypatch
+    unit_rows, in_memory, halving, n_cells, tmp_path, monkeypatch
 ):
+    monkeypatch.setattr(spool, "_BATCH_CELLS", n_cells)
+    monkeypatch.setattr(spool, "_FEW_ROWS", 4)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
     Path(tempfile.gettempdir()).mkdir()
     task = StreamedTask(*unit_rows, spool_unit, **SHARED)

@@ -6,6 +6,8 @@ from collections import Counter
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from mlops_ray.features.spool import spool_unit
 from mlops_ray.models.feature_roles import guidance_of
 from mlops_ray.pipeline.context import Finished
@@ -16,6 +18,7 @@ from mlops_ray.pipeline.scoring import scoring_of
 from mlops_ray.search.agenda import Agenda
 from mlops_ray.search.budget import Budget
 from mlops_ray.search.cpu_use import CpuUse
+from mlops_ray.search.data_share import check_shares, strata_of
 from mlops_ray.search.declared_halving import declared_halving
 from mlops_ray.search.declared_patience import declared_patience
 from mlops_ray.search.fold_table import fold_table
@@ -30,6 +33,7 @@ from mlops_ray.search.tuner import run_search
 if TYPE_CHECKING:
     from mlops_ray.pipeline.context import Context
     from mlops_ray.search.folds import Fold
+    from mlops_ray.search.halving import Halving
     from mlops_ray.search.trial import TrialRecord
     from mlops_ray.search.trial_rows import TrialTask
 
@@ -40,10 +44,11 @@ def execute(context: Context) -> Finished:
     """Run the trials; that one of them is valid is checked here.
 
     Raises:
-        DataError: On a fold nothing could be fitted or compared.
+        DataError: On a fold nothing could be fitted or compared, or rungs have the same rows.
         SearchError: No trial gave a valid result.
     """
-    folds = dealt_folds(context)  # Those that cannot be used are refused before Ray starts.
+    folds = dealt_folds(context)  # What cannot be used is refused before Ray starts.
+    _check_shares(context, folds)
     context.means.connect()
     use = CpuUse()
     records = _searched(context, _task(context, folds), use)
@@ -88,9 +93,24 @@ def _agenda(context: Context, budget: Budget) -> Agenda:
     searcher = declared_searcher(search, seed, mode)
     if search.warm_start is not None:
         searcher.tell(_earlier_records(context, search.warm_start))
-    halving = declared_halving(search, spec.model, spec.data.task, mode)
+    halving = _halving(context)
     n_trials = search.trials if decisions is None else decisions.n_trials
     return Agenda(searcher, n_trials, search.generation, seed, halving, budget.is_over)
+
+
+def _halving(context: Context) -> Halving | None:
+    spec = context.spec
+    return declared_halving(spec.search, spec.model, spec.data.task, spec.objective.mode)
+
+
+def _check_shares(context: Context, folds: list[Fold]) -> None:
+    halving, spec = _halving(context), context.spec
+    if halving is None or halving.by != "data_share" or spec.model.is_streamed:
+        return  # A table that fits nowhere has more rows than matter here.
+    train = matrix_of(context, "train")
+    parts = [fold.train for fold in folds] or [np.arange(train.y.size)]
+    strata = strata_of(train.y, len(labels_of(context)), train.weights)
+    check_shares(halving.rungs, parts, strata)
 
 
 def _cpu_facts(use: CpuUse) -> dict[str, float]:
@@ -119,6 +139,7 @@ def _task(context: Context, folds: list[Fold]) -> TrialTask:
         "threads": model.threads,
         "patience": declared_patience(spec.search, model, task, spec.objective.mode),
         "scoring": scoring_of(context, metrics_of_trials(spec)),
+        "share_seed": int(spec.seeds["search"]),
     }
     state = state_of(context)
     if model.is_streamed:

@@ -21,6 +21,7 @@ from optuna.trial import TrialState, create_trial
 
 from mlops_ray.config.space_points import in_order
 from mlops_ray.runtime.seeds import derive
+from mlops_ray.search.rung import whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -80,9 +81,9 @@ class OptunaSearcher:
         if record.value is not None:
             self._study.tell(trial, record.value)
         elif record.status == "pruned":
-            for rounds, value in record.rungs:
+            for rung, value in record.rungs:
                 if value is not None:
-                    trial.report(value, rounds)
+                    trial.report(value, whole_number(rung, record.by))
             self._study.tell(trial, state=TrialState.PRUNED)
         else:
             self._study.tell(trial, state=TrialState.FAIL)
