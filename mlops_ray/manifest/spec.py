@@ -150,7 +150,7 @@ class Spec(Document):
             parameters since 1.8; ``training`` not in memory, and its ``workers``, since 1.10.
         search: Steps, conditions, searchers other than ``random`` and a warm start since 1.4,
             halving since 1.5, a timeout that is declared since 1.6, a rule of choice since 1.7, a
-            time budget and patience since 1.9.
+            time budget and patience since 1.9, halving by shares of the rows since 1.11.
         split: Without ``valid`` since 1.7, where the training rows are dealt into folds.
         validation: The folds; absent where there are none, and before version 1.7.
         evaluation: Declared metrics and intervals; absent where none are, and before version 1.7.
@@ -160,7 +160,7 @@ class Spec(Document):
     """
 
     schema_: Literal["mlops-ray/spec/v1"] = "mlops-ray/spec/v1"
-    schema_version: str = "1.10"
+    schema_version: str = "1.11"
     name: str
     owner: str
     objective: ObjectiveConfig

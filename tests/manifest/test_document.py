@@ -90,13 +90,13 @@ def test_the_id_of_a_document_is_the_sha256_of_its_canonical_bytes(spec: Spec) -
     assert spec.digest == digest(data)
     assert Spec.from_bytes(data).to_bytes() == data
     assert json.loads(data)["schema"] == "mlops-ray/spec/v1"
-    assert json.loads(data)["schema_version"] == "1.10"
+    assert json.loads(data)["schema_version"] == "1.11"
     assert canonical_bytes(json.loads(data)) == data
 
 
 def test_a_reader_takes_a_later_minor_version_with_unknown_fields(spec: Spec) -> None:
     content = json.loads(spec.to_bytes())
-    content["schema_version"] = "1.11"
+    content["schema_version"] = "1.12"
     content["novel"] = {"deep": [1]}
     content["search"]["pruner"] = "halving"
     content["data"]["inputs"] = [

@@ -22,6 +22,7 @@ RECORDS = [
     TrialRecord(1, {"alpha": 1.5}, "2", "failed", error="ModelError", message="bad"),
     TrialRecord(2, {"alpha": 0.25}, "3", "finished", 2.5, {"rmse": 2.5}, rounds=20, curve=CURVE),
     TrialRecord(3, {"alpha": 9.0}, "4", "pruned", rungs=((10, 7.0),)),
+    TrialRecord(4, {"alpha": 8.0}, "5", "pruned", rungs=((1 / 3, 6.5),), by="data_share"),
 ]
 
 
@@ -63,10 +64,10 @@ def _params(folder):
 def test_tensorboard_finds_trials_with_parameters_metrics_and_curves(run, tmp_path):
     out = tmp_path / "events"
 
-    assert export_to_tracker(run, "tensorboard", str(out)) == 4
+    assert export_to_tracker(run, "tensorboard", str(out)) == 5
 
     assert sorted(path.name for path in out.iterdir()) == [
-        "search", "trial-0", "trial-1", "trial-2", "trial-3",
+        "search", "trial-0", "trial-1", "trial-2", "trial-3", "trial-4",
     ]  # fmt: skip
     assert _scalars(out / "search") == {
         ("best_so_far/rmse", 0): 3.0,
@@ -81,6 +82,7 @@ def test_tensorboard_finds_trials_with_parameters_metrics_and_curves(run, tmp_pa
         ("rounds/rmse", 20): 2.5,
     }
     assert _scalars(out / "trial-3") == {("rounds/rmse", 10): 7.0}
+    assert _scalars(out / "trial-4") == {("rows_of_a_million/rmse", 333_333): 6.5}
     assert _params(out / "trial-0") == {"alpha": 0.5, "kind": "none", "status": "finished"}
     assert _params(out / "trial-1") == {"alpha": 1.5, "status": "failed"}
 
@@ -115,7 +117,7 @@ def mlflow(monkeypatch):
 def test_mlflow_finds_the_run_and_its_trials_below_it(run, tmp_path, mlflow):
     address = str(tmp_path / "mlruns")
 
-    assert export_to_tracker(run, "mlflow", address) == 4
+    assert export_to_tracker(run, "mlflow", address) == 5
 
     client = mlflow.MlflowClient(tracking_uri=address)
     experiment = client.get_experiment_by_name("demand").experiment_id
@@ -124,7 +126,7 @@ def test_mlflow_finds_the_run_and_its_trials_below_it(run, tmp_path, mlflow):
     trials = {item.info.run_name: item for item in found if item is not parent}
     assert parent.data.tags["mlops_ray.run_id"] == run.run_id
     assert parent.data.metrics == {"test/rmse": 2.0}
-    assert set(trials) == {"trial 0", "trial 1", "trial 2", "trial 3"}
+    assert set(trials) == {"trial 0", "trial 1", "trial 2", "trial 3", "trial 4"}
     assert {item.data.tags["mlflow.parentRunId"] for item in trials.values()} == {
         parent.info.run_id
     }
@@ -134,11 +136,15 @@ def test_mlflow_finds_the_run_and_its_trials_below_it(run, tmp_path, mlflow):
     statuses = {name: item.info.status for name, item in trials.items()}
     assert statuses == {
         "trial 0": "FINISHED", "trial 1": "FAILED", "trial 2": "FINISHED", "trial 3": "KILLED",
+        "trial 4": "KILLED",
     }  # fmt: skip
     curve = client.get_metric_history(trials["trial 2"].info.run_id, "rounds/rmse")
     assert [(point.step, point.value) for point in curve] == list(CURVE)
+    at = "rows_of_a_million/rmse"
+    shares = client.get_metric_history(trials["trial 4"].info.run_id, at)
+    assert [(point.step, point.value) for point in shares] == [(333_333, 6.5)]
     export_to_tracker(run, "mlflow", address)  # Once more into the same experiment.
-    assert len(client.search_runs([experiment])) == 10
+    assert len(client.search_runs([experiment])) == 12
 
 
 def test_an_address_that_mlflow_does_not_know_is_told(run, mlflow):

@@ -99,6 +99,20 @@ def test_a_halved_search_is_judged_at_the_rung_of_most_trials():
     assert found.shares == {"x": 1.0}
 
 
+def test_importance_at_a_share_of_the_rows_says_so():
+    x = np.random.default_rng(6).normal(size=60)
+    records = [
+        TrialRecord(i, {"x": v}, str(i), "pruned", rungs=((1 / 9, float(v)),), by="data_share")
+        for i, v in enumerate(x)
+    ]
+
+    found = parameter_importance(records)
+
+    assert found.rung_in_words == "11.1 % of the rows"
+    assert (found.to_json()["share"], "rounds" in found.to_json()) == (1 / 9, False)
+    assert parameter_importance(_records([{"x": v} for v in x], x)).to_json()["rounds"] is None
+
+
 def test_a_parameter_that_has_no_part_in_a_trial_is_a_value_of_its_own():
     rng = np.random.default_rng(7)
     with_x = [{"kind": "b", "x": float(x)} for x in rng.uniform(size=40)]

@@ -99,6 +99,30 @@ def test_survival_at_the_rungs_is_that_of_the_halving_that_was_declared():
         assert before.went_on == after.entered
 
 
+def test_rungs_by_share_are_told_as_shares():
+    rungs = ((1 / 9, 0.6), (1 / 3, 0.5))
+    records = [
+        TrialRecord(0, {}, "0", "pruned", rungs=rungs[:1], by="data_share"),
+        TrialRecord(1, {}, "1", "pruned", rungs=rungs, by="data_share"),
+        TrialRecord(2, {}, "2", "finished", 0.7, rungs=(*rungs, (1.0, 0.7)), by="data_share"),
+    ]
+    overview = SearchOverview(records, "roc_auc", "max", {})
+
+    content = overview.to_json()
+
+    assert [record.index for record in overview.leaderboard] == [2, 1, 0]
+    assert [rung.in_words for rung in overview.rungs] == [
+        "11.1 % of the rows", "33.3 % of the rows", "100 % of the rows",
+    ]  # fmt: skip
+    assert json.loads(json.dumps(content)) == content
+    assert [rung["share"] for rung in content["rungs"]] == [1 / 9, 1 / 3, 1.0]
+    assert [rung["entered"] for rung in content["rungs"]] == [3, 2, 1]
+    assert content["curves"]["1"] == [[1 / 9, 0.6], [1 / 3, 0.5]]
+    steps = overview.curve_in_steps(records[1])
+    assert steps == ("rows_of_a_million", [(111_111, 0.6), (333_333, 0.5)])
+    assert "rounds" not in content["rungs"][0]
+
+
 def test_an_overview_is_plain_json_and_knows_nothing_that_was_not_measured():
     overview = SearchOverview(RECORDS, "roc_auc", "max", {"trials": 10})
 

@@ -32,16 +32,17 @@ SPACE = {
     "subsample": {"uniform": [0.4, 1.0]},
     "colsample_bytree": {"uniform": [0.4, 1.0]},
 }
+BY_SHARE = {"by": "data_share", "brackets": 1}
 SLOTS = {1: {"cpu": 1.0}, 2: {"cpu": 1.0}, 4: {"cpu": 0.5}}  # Slots -> what each asks for.
 
 
 MODEL = ModelConfig.model_validate({"family": "xgboost", "params": {"n_estimators": 9}})
 
 
-def make_agenda(searcher, brackets, seed):
-    halving = {"halving": {"eta": 3, "brackets": brackets}} if brackets else {}
+def make_agenda(searcher, halving, seed):
+    declared = {"halving": {"eta": 3, **halving}} if halving else {}
     search = SearchConfig.model_validate(
-        {"space": SPACE, "searcher": searcher, "trials": 14, "generation": 6, **halving}
+        {"space": SPACE, "searcher": searcher, "trials": 14, "generation": 6, **declared}
     )
     return Agenda(
         declared_searcher(search, seed, "max"),
@@ -67,20 +68,23 @@ def table_here(task, agenda):
 
 
 @pytest.mark.parametrize(
-    ("searcher", "brackets", "patience"),
+    ("searcher", "halving", "patience"),
     [
-        ("random", 0, None),
-        ("sobol", 0, None),
-        ("tpe", 0, None),
-        ("random", 1, None),
-        ("tpe", 2, None),
-        ("tpe", 0, Patience(2, 1, "max")),
-        ("random", 2, Patience(4, 2, "max", rungs=(1, 3, 9))),
+        ("random", None, None),
+        ("sobol", None, None),
+        ("tpe", None, None),
+        ("random", {"brackets": 1}, None),
+        ("tpe", {"brackets": 2}, None),
+        ("random", BY_SHARE, None),
+        ("tpe", {**BY_SHARE, "brackets": 2}, None),
+        ("tpe", None, Patience(2, 1, "max")),
+        ("random", {"brackets": 2}, Patience(4, 2, "max", rungs=(1, 3, 9))),
+        ("random", {**BY_SHARE, "brackets": 2}, Patience(4, 2, "max")),
     ],
 )
 @pytest.mark.parametrize(("n_slots", "seed"), [(1, 1), (4, 3)])  # With two: the tests of the tuner.
 def test_slots_delays_and_deaths_do_not_show(
-    task, searcher, brackets, patience, n_slots, seed, monkeypatch, tmp_path
+    task, searcher, halving, patience, n_slots, seed, monkeypatch, tmp_path
 ):
     task, died = replace(task, patience=patience), tmp_path / "died"
 
@@ -95,23 +99,29 @@ def test_slots_delays_and_deaths_do_not_show(
     monkeypatch.setattr(tuner, "SearchSlot", Disturbed)
     monkeypatch.setattr(tuner, "_shares", lambda _: (n_slots, SLOTS[n_slots]))
 
-    records = run_search(task, make_agenda(searcher, brackets, seed))
+    records = run_search(task, make_agenda(searcher, halving, seed))
 
     assert died.exists()
-    assert trial_table(records) == table_here(task, make_agenda(searcher, brackets, seed))
-    assert trial_table(records) != table_here(task, make_agenda(searcher, brackets, seed + 1))
+    assert trial_table(records) == table_here(task, make_agenda(searcher, halving, seed))
+    assert trial_table(records) != table_here(task, make_agenda(searcher, halving, seed + 1))
     finished = [record for record in records if record.status == "finished"]
     best = max(record.value for record in finished)
     assert best_trial(records, "max").index == min(r.index for r in finished if r.value == best)
-    assert (len(finished) < len(records)) == bool(brackets)
+    assert (len(finished) < len(records)) == bool(halving)
 
 
 @pytest.mark.parametrize("n_slots", [1, 2])
 @pytest.mark.parametrize(
-    ("brackets", "patience"), [(0, None), (1, None), (0, Patience(2, 1, "max"))]
+    ("halving", "patience"),
+    [
+        (None, None),
+        ({"brackets": 1}, None),
+        (BY_SHARE, None),
+        (None, Patience(2, 1, "max")),
+    ],
 )
 def test_with_folds_slots_and_a_death_do_not_show(
-    task, make_task, brackets, patience, n_slots, monkeypatch, tmp_path
+    task, make_task, halving, patience, n_slots, monkeypatch, tmp_path
 ):
     died = tmp_path / "died"
 
@@ -128,12 +138,12 @@ def test_with_folds_slots_and_a_death_do_not_show(
     folds = deal(ValidationConfig(scheme="k_fold", folds=3, repeats=2), units, seed=4)
     folded = make_task(params=MODEL.params, metric="accuracy", folds=folds, patience=patience)
 
-    records = run_search(folded, make_agenda("random", brackets, 6))
+    records = run_search(folded, make_agenda("random", halving, 6))
 
     assert died.exists()
     assert {len(record.folds) for record in records} == {6}
-    assert trial_table(records) == table_here(folded, make_agenda("random", brackets, 6))
-    assert trial_table(records) != table_here(task, make_agenda("random", brackets, 6))
+    assert trial_table(records) == table_here(folded, make_agenda("random", halving, 6))
+    assert trial_table(records) != table_here(task, make_agenda("random", halving, 6))
 
 
 def test_slots_killed_at_random_moments_do_not_show(task, monkeypatch, tmp_path):
@@ -160,10 +170,10 @@ def test_slots_killed_at_random_moments_do_not_show(task, monkeypatch, tmp_path)
     killer = threading.Thread(target=kill)
     killer.start()
     try:
-        records = run_search(task, make_agenda("tpe", 1, 5))
+        records = run_search(task, make_agenda("tpe", {"brackets": 1}, 5))
     finally:
         is_over.set()
         killer.join()
 
     assert killed
-    assert trial_table(records) == table_here(task, make_agenda("tpe", 1, 5))
+    assert trial_table(records) == table_here(task, make_agenda("tpe", {"brackets": 1}, 5))

@@ -74,14 +74,15 @@ def in_memory(unit_rows):
 
 
 @pytest.mark.parametrize(
-    "halving",
+    ("halving", "n_cells"),
     [
-        None,
-        Halving((1, 3, 9), 3, 1, "max"),
-        Halving((1 / 4, 1 / 2, 1.0), 2, 1, "max", "data_share"),
+        (None, 2**22),
+        (Halving((1, 3, 9), 3, 1, "max"), 2**22),
+        (Halving((1 / 4, 1 / 2, 1.0), 2, 1, "max", "data_share"), 2**22),
+        # Batches of six rows, some without any of a share.
+        (Halving((1 / 4, 1 / 2, 1.0), 2, 1, "max", "data_share"), 2**5),
     ],
 )
-@pytest.mark.parametrize("n_cells", [2**22, 2**4])  # Of a batch: one, or many, some without rows.
 def test_the_table_is_that_of_the_same_trials_in_memory(
     unit_rows, in_memory, halving, n_cells, tmp_path, monkeypatch
 ):
