@@ -44,10 +44,15 @@ SPACE = {
     "subsample": {"uniform": [0.4, 0.9]},
 }
 WIDER = {**SPACE, "learning_rate": {"log_uniform": [0.05, 0.6]}}
+HALVINGS: dict[str, dict[str, Any]] = {
+    "": {},
+    ", halving": {"halving": {"eta": 3, "brackets": 1}},
+    ", data share": {"halving": {"by": "data_share", "eta": 3, "brackets": 1}},
+}
 SEARCHES: dict[str, dict[str, Any]] = {
-    f"{searcher}{', halving' if halving else ''}": {"searcher": searcher, **halving}
+    f"{searcher}{name}": {"searcher": searcher, **halving}
     for searcher in ("random", "sobol", "tpe")
-    for halving in ({}, {"halving": {"eta": 3, "brackets": 1}})
+    for name, halving in HALVINGS.items()
 }
 
 

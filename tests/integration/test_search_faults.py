@@ -36,10 +36,11 @@ def _part(name, *options):
     return outcome
 
 
-def test_cut_off_by_ctrl_c_and_resumed_it_gives_what_one_cpu_gave():
+@pytest.mark.parametrize("search", ["tpe, halving", "tpe, data share"])
+def test_cut_off_by_ctrl_c_and_resumed_it_gives_what_one_cpu_gave(search):
     ways = ["--ways", "1 CPU", "interrupted and resumed, waits"]
 
-    outcome = _part("ways", *ways, "--seeds", "1", "--searches", "tpe, halving")
+    outcome = _part("ways", *ways, "--seeds", "1", "--searches", search)
 
     assert set(outcome["runs"].values()) == {1}
     assert outcome["tied"] == outcome["digests"] == 1
