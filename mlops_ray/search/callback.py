@@ -64,6 +64,10 @@ class SlotCallback(tune.Callback):
         if self._failure is not None:
             raise self._failure
 
+    def forget_slots(self) -> None:
+        """Refer to no slot any more, so that all can end."""
+        self._handles.clear()
+
     def on_trial_result(
         self,
         iteration: int,  # noqa: ARG002 - Tune's signature

@@ -8,6 +8,7 @@ many, in whatever order trials end.
 
 from __future__ import annotations
 
+import gc
 import logging
 import tempfile
 from contextlib import contextmanager
@@ -108,21 +109,37 @@ def run_search(
 
 
 def _work(slot: type[SearchSlot], n_slots: int, callback: SlotCallback) -> None:
-    """Have slots work until nothing is left to do."""
+    """Have slots work until nothing is left to do.
+
+    Tune ends its actors after an error, but not after Ctrl-C. They end, and give their CPUs back,
+    once nothing refers to them, as the traceback would.
+    """
+    interrupt = None
     with session_folder(Path(tempfile.gettempdir())) as folder:
-        tune.Tuner(
-            slot,
-            param_space={"slot": tune.grid_search(list(range(n_slots)))},
-            run_config=tune.RunConfig(
-                name="search",
-                storage_path=str(folder),
-                verbose=0,
-                callbacks=[callback],
-                stop=StopWhenDone(callback),
-                failure_config=tune.FailureConfig(max_failures=-1),
-                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
-            ),
-        ).fit()
+        try:
+            _tuner(slot, n_slots, callback, str(folder)).fit()
+        except KeyboardInterrupt as pressed:
+            interrupt = pressed.with_traceback(None)
+    if interrupt is not None:
+        callback.forget_slots()
+        gc.collect()  # Tune's objects refer to each other.
+        raise interrupt
+
+
+def _tuner(slot: type[SearchSlot], n_slots: int, callback: SlotCallback, folder: str) -> tune.Tuner:
+    return tune.Tuner(
+        slot,
+        param_space={"slot": tune.grid_search(list(range(n_slots)))},
+        run_config=tune.RunConfig(
+            name="search",
+            storage_path=folder,
+            verbose=0,
+            callbacks=[callback],
+            stop=StopWhenDone(callback),
+            failure_config=tune.FailureConfig(max_failures=-1),
+            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+        ),
+    )
 
 
 def _shares(task: TrialTask) -> tuple[int, dict[str, float]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import tempfile
 import threading
@@ -14,6 +15,7 @@ from ray.tune.execution.class_cache import ENV_VARS_TO_PROPAGATE
 
 from mlops_ray.errors import ClusterError, ResourceError, StoreError
 from mlops_ray.models.guidance import Guidance
+from mlops_ray.runtime.cluster import cpus_of_nodes, free_cpus
 from mlops_ray.search import callback, tuner
 from mlops_ray.search.agenda import Agenda
 from mlops_ray.search.cpu_use import CpuUse
@@ -49,6 +51,25 @@ def records_here(task, agenda):
         for step in agenda.ready():
             agenda.tell(TrialRunner(task).run(step))
     return agenda.records
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("ray_cluster")
+def test_ctrl_c_leaves_the_cpus_to_the_next_search(make_task):
+    def press(_):
+        raise KeyboardInterrupt
+
+    gc.disable()  # Which would end what nobody refers to any more, sooner or later.
+    try:
+        with pytest.raises(KeyboardInterrupt) as pressed:
+            run_search(make_task(), make_agenda(), on_trial=press)
+        deadline = time.monotonic() + 60
+        while free_cpus() < sum(cpus_of_nodes()) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert free_cpus() == sum(cpus_of_nodes())
+    finally:
+        gc.enable()
+        del pressed
 
 
 @pytest.mark.ray
