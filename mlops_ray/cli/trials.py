@@ -59,6 +59,8 @@ def _describe(overview: Any) -> None:  # noqa: ANN401 - of mlops_ray.search, whi
     say("")
     counts = ", ".join(f"{n} {status}" for status, n in overview.counts.items())
     say(f"trials      {len(overview.records)}: {counts}")
+    if overview.chosen is not None:
+        say(f"chosen      trial {overview.chosen}")
     for reason in overview.reasons:
         some = ", ".join(map(str, reason.trials[:_SHOWN_TRIALS]))
         more = ", ..." if len(reason.trials) > _SHOWN_TRIALS else ""

@@ -101,7 +101,9 @@ class Run:
         facts = next((s.facts for s in self.envelope.stages if s.name == "search"), {})
         records = read_trial_table(self.record.workspace.store.get(found[0]))
         objective = self.spec.objective
-        return SearchOverview(records, objective.metric, objective.mode, facts)
+        outcome = None if self.result is None else self.result.search
+        chosen = None if outcome is None else outcome.best_index
+        return SearchOverview(records, objective.metric, objective.mode, facts, chosen)
 
     @property
     def run_id(self) -> str:

@@ -32,12 +32,14 @@ class SearchOverview:
         metric: Name of the objective.
         mode: The direction of the objective that is better.
         facts: Counters of the search stage, CPU-seconds among them.
+        chosen: Index of the trial that the run went on with; None where it ended before that.
     """
 
     records: Sequence[TrialRecord]
     metric: str
     mode: Literal["max", "min"]
     facts: Mapping[str, Any]
+    chosen: int | None = None
 
     @cached_property
     def counts(self) -> dict[str, int]:
@@ -101,6 +103,7 @@ class SearchOverview:
         return {
             "objective": {"metric": self.metric, "direction": self.mode},
             "counts": self.counts,
+            "chosen": self.chosen,
             "leaderboard": [_trial_json(record) for record in self.leaderboard],
             "best_so_far": [list(step) for step in self.best_so_far],
             "importance": None if found is None else found.to_json(),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from search_runs import answer_of
+
+from mlops_ray.search.trial import TrialRecord
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
     from killed_run import Place
     from search_runs import Notes
 
-# Index of a configuration, and the rounds at which it ends where trials are halved.
-Step: TypeAlias = tuple[int, "int | None"]
+# Index of a configuration, and the rung at which it ends where trials are halved.
+Step: TypeAlias = tuple[int, "float | None"]
 
 
 @dataclass(frozen=True)
@@ -41,18 +42,19 @@ class Ledger:
 
     def kept(self) -> set[Step]:
         """What is recorded."""
-        records = [json.loads(line.partition(b" ")[2]) for line in self.lines()]
-        return {(r["index"], r["rungs"][-1][0] if "rungs" in r else None) for r in records}
+        lines = [line.partition(b" ")[2] for line in self.lines()]
+        records = [TrialRecord.from_bytes(line) for line in lines]
+        return {(r.index, r.rungs[-1][0] if r.rungs else None) for r in records}
 
 
 def steps_begun(notes: Notes, after: int = 0) -> set[Step]:
     """What trials have begun, but for the first so many of them."""
-    return {(item["index"], item["rounds"]) for item in notes.of("begun")[after:]}
+    return {(item["index"], item["rung"]) for item in notes.of("begun")[after:]}
 
 
 def n_redone(notes: Notes) -> int:
     """How often a step was begun that had been begun before."""
-    begun = Counter((item["index"], item["rounds"]) for item in notes.of("begun"))
+    begun = Counter((item["index"], item["rung"]) for item in notes.of("begun"))
     return sum(count - 1 for count in begun.values())
 
 

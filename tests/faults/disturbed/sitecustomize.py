@@ -109,7 +109,7 @@ def disturb_trials(module) -> None:
 
     @functools.wraps(run)
     def slow_run(runner, step):
-        note("begun", step.index, rounds=step.rounds)
+        note("begun", step.index, rung=step.rung)
         befall(step.index)
         record = run(runner, step)
         wait("trial", step.index)
