@@ -74,6 +74,7 @@ def test_the_last_trial_and_the_final_fit_are_those_of_all_rows(places, line):
     assert results[0].search.trials != results[1].search.trials
 
 
+@pytest.mark.campaign
 def test_one_cpu_into_a_fresh_store_gives_the_same_result(places, line):
     again = places[1].run(*_declared(SEARCH), "--num-cpus", "1")
 
