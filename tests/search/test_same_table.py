@@ -82,7 +82,10 @@ def table_here(task, agenda):
         ("random", {**BY_SHARE, "brackets": 2}, Patience(4, 2, "max")),
     ],
 )
-@pytest.mark.parametrize(("n_slots", "seed"), [(1, 1), (4, 3)])  # With two: the tests of the tuner.
+# With two: the tests of the tuner.
+@pytest.mark.parametrize(
+    ("n_slots", "seed"), [pytest.param(1, 1, marks=pytest.mark.campaign), (4, 3)]
+)
 def test_slots_delays_and_deaths_do_not_show(
     task, searcher, halving, patience, n_slots, seed, monkeypatch, tmp_path
 ):
@@ -110,7 +113,7 @@ def test_slots_delays_and_deaths_do_not_show(
     assert (len(finished) < len(records)) == bool(halving)
 
 
-@pytest.mark.parametrize("n_slots", [1, 2])
+@pytest.mark.parametrize("n_slots", [pytest.param(1, marks=pytest.mark.campaign), 2])
 @pytest.mark.parametrize(
     ("halving", "patience"),
     [
