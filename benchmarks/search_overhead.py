@@ -119,7 +119,7 @@ def ours(options: argparse.Namespace, *, halved: bool) -> dict[str, Any]:
 
 def trivial_slot() -> type[Any]:
     """A slot whose steps do nothing."""
-    from mlops_ray.search.slot import RECORD_KEY, SearchSlot
+    from mlops_ray.search.slot import CPU_KEY, RECORD_KEY, SearchSlot
     from mlops_ray.search.trial import TrialRecord
 
     class Trivial(SearchSlot):
@@ -128,7 +128,7 @@ def trivial_slot() -> type[Any]:
             record: TrialRecord = TrialRecord(
                 step.index, dict(step.params), str(step.seed), "finished", 0.5, {"roc_auc": 0.5}
             )
-            return {RECORD_KEY: record.to_bytes().decode()}
+            return {RECORD_KEY: record.to_bytes().decode(), CPU_KEY: 0.0}
 
     return Trivial
 

@@ -57,7 +57,8 @@ class Chain:
     def run(self, most: int) -> dict[str, Any]:
         """Kill so often, then let it end; returns its line of JSON."""
         self.notes.forget()
-        n_begun, kept = 0, set[Step]()
+        n_begun = 0
+        kept: set[Step] = set()
         while self.n_killed < most and self._is_killed():
             self._look(n_begun, kept)
             if self.n_killed % 2 == 0:
