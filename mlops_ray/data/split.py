@@ -15,7 +15,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mlops_ray.data.arrays import null_mask, to_integers, to_numbers
+from mlops_ray.data.arrays import to_integers, to_numbers
+from mlops_ray.data.complete_column import refuse_nulls
 from mlops_ray.data.rowhash import hash_rows
 from mlops_ray.errors import ColumnError, Where
 
@@ -30,18 +31,14 @@ __all__ = [
     "SPLITS",
     "SplitName",
     "SplitRows",
-    "_shares",
     "assign_split",
     "is_late",
     "split_hashes",
 ]
 
 SplitName: TypeAlias = Literal["train", "valid", "test"]
-SPLITS: Final[tuple[SplitName, ...]] = (
-    "train",
-    "valid",
-    "test",
-)  # A row's code is a position here.
+# A row's code is a position here.
+SPLITS: Final[tuple[SplitName, ...]] = ("train", "valid", "test")
 _TRAIN, _VALID, _TEST = range(3)
 
 
@@ -184,14 +181,5 @@ def _comparable(start: float | str | None, dtype: LogicalType, name: str) -> pa.
 
 
 def _refuse_nulls(column: pa.ChunkedArray, name: str, role: str) -> None:
-    missing = null_mask(column)
-    if pa.types.is_floating(column.type):
-        missing |= np.isnan(to_numbers(column))
-    if missing.any():
-        raise ColumnError(
-            f"the {role} column has rows without a value",
-            f"{int(missing.sum())} nulls in {len(column)} rows",
-            "none: they decide the split",
-            "drop these rows or declare another column",
-            Where(key=name),
-        )
+    what = f"the {role} column has rows without a value"
+    refuse_nulls(column, name, what, "none: they decide the split")

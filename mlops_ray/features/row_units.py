@@ -13,10 +13,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mlops_ray.data.arrays import null_mask, to_numbers
+from mlops_ray.data.complete_column import refuse_nulls
 from mlops_ray.data.rowhash import hash_rows
 from mlops_ray.data.strata import plain_column
-from mlops_ray.errors import ColumnError, ManifestError, Where
+from mlops_ray.errors import ManifestError
 from mlops_ray.manifest.canonical import canonical_bytes, from_canonical
 
 if TYPE_CHECKING:
@@ -59,7 +59,8 @@ def unit_column(table: pa.Table, schema: Schema, units: RowUnits) -> Any:  # noq
         ColumnError: A key, group or time is null.
     """
     for name in units.columns:
-        _refuse_nulls(table.column(name), name)
+        what = f"{name!r} deals the folds and has rows without a value"
+        refuse_nulls(table.column(name), name, what, "none")
     if units.is_time:
         return plain_column(table.column(units.columns[0]))
     return hash_rows(table, schema, units.columns, units.salt)[0]
@@ -89,17 +90,3 @@ def units_from_bytes(data: bytes) -> NDArray[np.uint64]:
     if not isinstance(content, dict) or content.get("schema") != UNITS_SCHEMA:
         raise ManifestError("not units this version can read", wanted=UNITS_SCHEMA)
     return np.frombuffer(numbers, dtype="<u8")
-
-
-def _refuse_nulls(column: pa.ChunkedArray, name: str) -> None:
-    missing = null_mask(column)
-    if pa.types.is_floating(column.type):
-        missing |= np.isnan(to_numbers(column))
-    if missing.any():
-        raise ColumnError(
-            f"{name!r} deals the folds and has rows without a value",
-            f"{int(missing.sum())} nulls in {len(column)} rows",
-            "none",
-            "drop these rows or declare another column",
-            Where(key=name),
-        )
