@@ -10,7 +10,7 @@ bytes again. `mlops_ray.testing.EstimatorConformance` has them as tests.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -76,7 +76,14 @@ class Growth(Protocol):
 
     What it has grown to after a number of rounds is a fit of so many rounds, bit for bit, whatever
     stops it made on the way and whatever else was fitted between them.
+
+    Attributes:
+        held_bytes: Memory that it takes until it is dropped, about; a search that is short of it
+            drops fits and begins them again.
     """
+
+    @property
+    def held_bytes(self) -> int: ...  # noqa: D102 - see the class
 
     def to(self, n_rounds: int) -> Fitted:
         """Go on to a number of rounds, at least those there are; usable until it goes on again."""
@@ -220,11 +227,13 @@ class PlainGrowth:
         training: The rows.
         params: Parameters.
         seed: Seed of all randomness.
+        held_bytes: None; the rows are everybody's.
     """
 
     training: PlainTraining
     params: Mapping[str, object]
     seed: int
+    held_bytes: ClassVar[int] = 0
 
     def to(self, n_rounds: int) -> Fitted:
         """A fit of so many rounds; see `Growth.to`.

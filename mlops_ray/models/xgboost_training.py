@@ -39,6 +39,10 @@ __all__ = [
 Quantised: TypeAlias = xgboost.QuantileDMatrix | xgboost.ExtMemQuantileDMatrix
 
 _SEED_MODULUS: Final = 2**31  # Kept in the range of every generator behind the seed.
+# What a live booster holds: of each training row margin, gradient and place in the tree; of each
+# bin two sums, once for each node of its largest tree that can be split.
+_BYTES_A_MARGIN: Final = 24
+_BYTES_A_BIN: Final = 16
 _MOST_MATRICES: Final = 2  # One for each number of bins in turn; each is as large as the table.
 
 
@@ -66,6 +70,17 @@ class XGBoostGrowth:
         self._booster = xgboost.Booster(settings, [rows])
         _note_codes(self._booster, codes)
         self._n_rounds = 0
+        self._settings = settings
+
+    @property
+    def held_bytes(self) -> int:
+        """See `estimator.Growth`."""
+        settings, n_rows = self._settings, self._rows.num_row()
+        n_margins = n_rows * settings.get("num_class", 1)
+        by_depth = 2 ** settings["max_depth"] - 1 if settings["max_depth"] else math.inf
+        n_nodes = min(by_depth, settings["max_leaves"] or math.inf, n_rows)
+        n_bins = self._rows.num_col() * min(settings["max_bin"], n_rows)
+        return int(n_margins * _BYTES_A_MARGIN + n_nodes * n_bins * _BYTES_A_BIN)
 
     def to(self, n_rounds: int) -> FittedXGBoost:
         """Go on to a number of rounds; see `estimator.Growth.to`."""

@@ -76,6 +76,7 @@ class Agenda:
         self._records: dict[int, TrialRecord] = {}
         self._brackets: dict[int, Bracket] = {}
         self._going_on: list[Step] = []
+        self._beaten: list[int] = []
 
     @property
     def n_trials(self) -> int:
@@ -112,9 +113,15 @@ class Agenda:
         if bracket is not None:
             ended, going_on = bracket.tell(record)
             self._going_on += going_on
+            self._beaten += bracket.take_beaten()
         self._records |= {record.index: record for record in ended}
         self._tell_generations()
         return ended
+
+    def take_beaten(self) -> list[int]:
+        """Trials that cannot go on from a rung that is not over yet; each is told once."""
+        beaten, self._beaten = self._beaten, []
+        return beaten
 
     def _next_generation(self) -> list[Step]:
         if self._searcher.learns and self._n_told < self._n_asked:

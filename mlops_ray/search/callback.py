@@ -140,7 +140,7 @@ class SlotCallback(tune.Callback):
         for slot, handle in self._handles.items():
             step = self._dispatch.give(slot)
             if step is not None:
-                handle.take.remote(step)
+                handle.take.remote(step, self._dispatch.over(slot))
                 self._given_s[slot] = time.monotonic()
 
 

@@ -67,6 +67,7 @@ class Dispatch:
         self._at_home: dict[str, deque[Step]] = {}
         self._homes: dict[int, str] = {}
         self._held: dict[str, Step] = {}
+        self._over: dict[str, list[int]] = {}
         self._losses: Counter[int] = Counter()
         self._look_ahead()
 
@@ -83,6 +84,10 @@ class Dispatch:
         if step is not None:
             self._held[slot] = step
         return step
+
+    def over(self, slot: str) -> list[int]:
+        """Trials that do not go on, whose live fits a slot has; each is told once."""
+        return self._over.pop(slot, [])
 
     def take(self, slot: str, record: TrialRecord) -> None:
         """Take the record of the step that a slot holds."""
@@ -111,6 +116,7 @@ class Dispatch:
         """A slot is gone: its step is the next to be given, or lost if that has not helped."""
         self._anywhere.extendleft(reversed(self._at_home.pop(slot, deque())))
         self._homes = {index: home for index, home in self._homes.items() if home != slot}
+        self._over.pop(slot, None)
         step = self._held.pop(slot, None)
         if step is None:
             return
@@ -145,9 +151,12 @@ class Dispatch:
 
     def _keep(self, record: TrialRecord) -> None:
         self._on_step(record)
-        for ended in self._agenda.tell(record):
-            self._homes.pop(ended.index, None)
-            self._on_trial(ended)
+        ended = self._agenda.tell(record)
+        for index in (*self._agenda.take_beaten(), *(trial.index for trial in ended)):
+            if index in self._homes:
+                self._over.setdefault(self._homes.pop(index), []).append(index)
+        for trial in ended:
+            self._on_trial(trial)
         self._look_ahead()
 
     def _look_ahead(self) -> None:

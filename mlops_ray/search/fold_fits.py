@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -13,10 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FoldFits"]
 
-_GROWTHS_BYTES: Final = 256 * 2**20
-# What a live booster holds of each training row: margin, gradient, its place in the tree.
-_BYTES_A_MARGIN: Final = 24
-_BYTES_A_GROWTH: Final = 2**19
+_GROWTHS_BYTES: Final = 192 * 2**20
 
 
 class FoldFits:
@@ -57,16 +53,15 @@ class FoldFits:
             growth = training.grow(params, seed=step.seed)
         fitted = growth.to(step.rounds)
         self._growths[step.index] = growth
-        while len(self._growths) > self._most_growths:
-            self._growths.popitem(last=False)
+        self._drop_the_oldest()
         return fitted
 
-    @cached_property
-    def _most_growths(self) -> int:
-        """Live fits that are kept; the oldest are dropped and would be fitted anew."""
-        n_margins = self._rows.n_train * max(1, self._task.n_classes)
-        n_bytes = n_margins * _BYTES_A_MARGIN + _BYTES_A_GROWTH
-        return max(2, int(_GROWTHS_BYTES * self._share) // n_bytes)
+    def _drop_the_oldest(self) -> None:
+        """Keep within the memory for live fits; those dropped would be fitted anew."""
+        held = sum(growth.held_bytes for growth in self._growths.values())
+        while len(self._growths) > 1 and held > _GROWTHS_BYTES * self._share:
+            _, dropped = self._growths.popitem(last=False)
+            held -= dropped.held_bytes
 
     def _training(self, share: float) -> Training:
         if share not in self._trainings:

@@ -61,17 +61,24 @@ class Halving:
             counts[bracket] += 1
         return counts
 
+    def rank(self, value: float, index: int) -> tuple[float, int]:
+        """What trials are sorted by, the best first; of equals the earliest."""
+        return (-value if self.mode == "max" else value), index
+
+    def n_survivors(self, n_trials: int) -> int:
+        """How many of the trials that entered a rung go on at most."""
+        return max(1, n_trials // self.eta)
+
     def survivors(self, records: Sequence[TrialRecord]) -> list[int]:
         """Indices of the trials that go on from a rung, best first.
 
         Args:
             records: One a trial that entered the rung; those without a value go on in no case.
         """
-        sign = -1.0 if self.mode == "max" else 1.0
         ranked = sorted(
-            (sign * record.value, record.index) for record in records if record.value is not None
+            self.rank(record.value, record.index) for record in records if record.value is not None
         )
-        return [index for _, index in ranked[: max(1, len(records) // self.eta)]]
+        return [index for _, index in ranked[: self.n_survivors(len(records))]]
 
 
 def rungs_up_to(rounds: int, first: int, eta: int) -> tuple[int, ...]:

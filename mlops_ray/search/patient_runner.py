@@ -101,9 +101,13 @@ class PatientRunner:
             n_rounds = self._patience.next_look(course.n_rounds, target)
             course.see(self._look(step, n_rounds), n_rounds, self._patience.mode)
         if step.rounds is None:
-            self._runner.drop(step.index)
-            del self._courses[step.index]
+            self.drop(step.index)
         return course.record(step)
+
+    def drop(self, index: int) -> None:
+        """See `TrialRunner.drop`."""
+        self._courses.pop(index, None)
+        self._runner.drop(index)
 
     def close(self) -> None:
         """See `TrialRunner.close`."""

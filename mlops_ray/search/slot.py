@@ -13,6 +13,7 @@ can run while a slot has nothing to do.
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,6 +23,8 @@ from ray import tune
 from mlops_ray.search.patient_runner import runner_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mlops_ray.search.step import Step
     from mlops_ray.search.trial_rows import TrialTask
 
@@ -39,20 +42,23 @@ class SearchSlot(tune.Trainable):
         """Take the data, which Tune fetches from the object store once an actor."""
         if task is None:
             raise ValueError("the search task comes through tune.with_parameters")
+        os.chdir(os.environ["TUNE_ORIG_WORKING_DIR"])  # Where Tune found this process.
         self._runner = runner_of(task)
-        self._steps: asyncio.Queue[Step] = asyncio.Queue()
+        self._steps: asyncio.Queue[tuple[Step, Sequence[int]]] = asyncio.Queue()
         self._is_known = False
 
-    async def take(self, step: Step) -> None:
-        """Take what the next `train` is to do."""
-        self._steps.put_nowait(step)
+    async def take(self, step: Step, over: Sequence[int] = ()) -> None:
+        """Take what the next `train` is to do, and which trials' live fits it needs no more."""
+        self._steps.put_nowait((step, over))
 
     async def train(self) -> dict[str, Any]:
         """Wait for a step and run it; the first call only says whom to give steps to."""
         if not self._is_known:
             self._is_known = True
             return {SLOT_KEY: ray.get_runtime_context().current_actor}
-        self._step = await self._steps.get()
+        self._step, over = await self._steps.get()
+        for index in over:
+            self._runner.drop(index)
         return self.step()
 
     def step(self) -> dict[str, Any]:

@@ -91,11 +91,6 @@ class _SpooledRows:
     task: StreamedTask
     spool: Spool
 
-    @property
-    def n_train(self) -> int:
-        """Rows that are fitted to."""
-        return self.spool.n_rows(_TRAIN)
-
     def training(self, share: float) -> Training:
         """See `TrialRows.training`; what is quantised of each share lies in a folder of its own."""
         task, folder = self.task, self.spool.folder

@@ -90,11 +90,6 @@ class _RowsHere:
         self._task = task
         self._fold = fold
 
-    @property
-    def n_train(self) -> int:
-        """Rows that are fitted to."""
-        return int(self._task.y_train.size if self._fold is None else self._fold.train.size)
-
     def training(self, share: float) -> Training:
         """See `TrialRows.training`."""
         task, rows = self._task, self._fitted_rows(share)

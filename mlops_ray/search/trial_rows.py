@@ -20,10 +20,6 @@ __all__ = ["TrialRows", "TrialTask"]
 class TrialRows(Protocol):
     """Rows to fit on and others to score on, as a process has them: a fold, or the holdout."""
 
-    @property
-    def n_train(self) -> int:
-        """Rows that are fitted to."""
-
     def training(self, share: float) -> Training:
         """A share of the training rows, made ready for many fits; 1 are all."""
 

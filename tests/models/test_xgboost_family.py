@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -81,3 +83,26 @@ def test_training_rows_without_one_of_the_classes_are_refused(training_rows):
         family_named("xgboost").fit(
             X, np.minimum(y, 10), {}, task="multiclass", n_classes=12, seed=0, threads=1
         )
+
+
+RESIDENT = """
+import numpy, psutil
+from mlops_ray.models.xgboost_training import training_of_rows
+rng = numpy.random.default_rng(1)
+X = rng.normal(size=(20_000, 28)).astype(numpy.float32)
+y = (X[:, 0] + rng.normal(size=20_000) > 0).astype(numpy.int32)
+training = training_of_rows(X, y, "binary", 2, 1)
+training.grow({"max_depth": 2}, seed=1).to(1)
+before, growths = psutil.Process().memory_info().rss, []
+for seed in range(4):
+    growths.append(training.grow({"max_depth": 8}, seed=seed))
+    growths[-1].to(5)
+held = psutil.Process().memory_info().rss - before
+print(held / sum(growth.held_bytes for growth in growths))
+"""
+
+
+def test_a_live_booster_takes_about_the_memory_that_it_says():
+    said = subprocess.run([sys.executable, "-c", RESIDENT], capture_output=True, check=True)
+
+    assert 0.5 < float(said.stdout) < 2

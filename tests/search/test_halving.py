@@ -9,10 +9,10 @@ from mlops_ray.config.model import ModelConfig, SearchConfig
 from mlops_ray.config.search_consistency import search_contradictions
 from mlops_ray.config.search_space import Dimension
 from mlops_ray.errors import SearchError
+from mlops_ray.search import fold_fits
 from mlops_ray.search.agenda import Agenda
 from mlops_ray.search.declared_halving import declared_halving
 from mlops_ray.search.dispatch import Dispatch
-from mlops_ray.search.fold_fits import FoldFits
 from mlops_ray.search.halving import Halving, rungs_up_to, shares_down_to
 from mlops_ray.search.objective import TrialRunner
 from mlops_ray.search.searchers.random import RandomSearcher
@@ -181,12 +181,49 @@ def test_a_survivor_is_given_to_the_slot_that_holds_it_and_to_others_where_that_
     assert [dispatch.give(slot).index for slot in "cde"] == [0, 1, 2]
 
 
+@pytest.mark.parametrize("mode", ["max", "min"])
+def test_a_trial_is_beaten_as_soon_as_it_cannot_go_on(mode):
+    rng = np.random.default_rng(3)
+    halving = Halving((1, 3, 9), eta=3, n_brackets=1, mode=mode)
+    for _ in range(30):
+        agenda, seen, beaten = make_agenda(halving, 27, 27), [], []
+        waiting = list(agenda.ready())
+        rng.shuffle(waiting)
+        for n_told in range(1, 28):
+            step = waiting.pop()
+            agenda.tell(record_of(step, float(rng.integers(6))))  # With ties.
+            seen.append(step.index)
+            beaten += agenda.take_beaten()
+            assert len(beaten) == max(0, n_told - 9)
+            assert set(beaten) <= set(seen)
+        going_on = {step.index for step in agenda.ready()}
+        assert going_on == set(range(27)) - set(beaten)
+        assert agenda.take_beaten() == []
+
+
+def test_live_fits_of_those_that_do_not_go_on_are_dropped_at_once(make_task):
+    runner = TrialRunner(make_task(params={"n_estimators": 9}))
+    space = {"max_depth": Dimension.model_validate({"int": [1, 5]})}
+    agenda, n_live = make_agenda(NINE, 9, 9, 3, space), []
+    dispatch = Dispatch(agenda, lambda _: None)
+    while not dispatch.is_done:
+        step = dispatch.give("a")
+        for index in dispatch.over("a"):
+            runner.drop(index)
+        dispatch.take("a", runner.run(step))
+        n_live.append(len(runner._parts[0]._growths))
+
+    # One more than go on: who is beaten is known once the step is told.
+    assert n_live == [1, 2, 3, 4, 4, 4, 4, 4, 4, 3, 3, 2, 1]
+    assert len(agenda.records) == 9
+
+
 def test_halved_trials_have_the_bits_of_whole_ones_wherever_they_go_on(make_task, monkeypatch):
     task = make_task(params={"n_estimators": 9, "subsample": 0.5, "colsample_bytree": 0.5})
     space = {"max_depth": Dimension.model_validate({"int": [1, 5]})}
 
-    def table(n_slots, n_growths):
-        monkeypatch.setattr(FoldFits, "_most_growths", n_growths)
+    def table(n_slots, growths_bytes):
+        monkeypatch.setattr(fold_fits, "_GROWTHS_BYTES", growths_bytes)
         runners = [TrialRunner(task) for _ in range(n_slots)]
         agenda, number = make_agenda(NINE, 9, 9, 3, space), 0
         while not agenda.is_done:
@@ -195,9 +232,9 @@ def test_halved_trials_have_the_bits_of_whole_ones_wherever_they_go_on(make_task
                 agenda.tell(runners[number % n_slots].run(step))
         return agenda.records
 
-    live = table(n_slots=1, n_growths=9)
+    live = table(n_slots=1, growths_bytes=2**30)
 
-    assert trial_table(table(n_slots=3, n_growths=2)) == trial_table(live)
+    assert trial_table(table(n_slots=3, growths_bytes=0)) == trial_table(live)
     best = best_trial(live, "max")
     whole = Agenda(RandomSearcher(space, 3), 9, 9, 3).ready()[best.index]
     alone = TrialRunner(task).run(whole)

@@ -134,6 +134,25 @@ def test_no_credential_is_among_what_tune_hands_to_its_actors(monkeypatch):
 
 @pytest.mark.ray
 @pytest.mark.usefixtures("ray_cluster")
+def test_a_slot_can_live_in_a_worker_that_is_there_already(make_task, monkeypatch, tmp_path):
+    def surroundings():
+        return f"{ray.get_runtime_context().get_runtime_env_string()} {Path.cwd()}"
+
+    class Told(SearchSlot):
+        def setup(self, config, **kwargs):
+            super().setup(config, **kwargs)
+            (tmp_path / f"{os.getpid()}").write_text(surroundings())
+
+    monkeypatch.setattr(tuner, "SearchSlot", Told)
+
+    run_search(make_task(), make_agenda(3))
+
+    of_a_task = ray.get(ray.remote(surroundings).remote())
+    assert {path.read_text() for path in tmp_path.iterdir()} == {of_a_task}
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("ray_cluster")
 def test_a_trial_survives_the_death_of_its_worker_but_not_every_time(
     make_task, monkeypatch, tmp_path
 ):

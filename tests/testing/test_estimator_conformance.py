@@ -137,6 +137,7 @@ class Stopping(MeanFamily):
 
         class Growth:
             n_stops = 0
+            held_bytes = 0
 
             def __init__(self, params, seed):
                 self.growth = training.grow(params, seed=seed)
