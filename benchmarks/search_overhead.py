@@ -3,8 +3,9 @@
 Every system runs in a process of its own, so that wall time, CPU time and peak memory (PSS of all
 its processes) are its own; they take turns, `--repeats` times, and medians are told.
 
-- ``trivial``: configurations that do nothing, at two sizes. The difference between them is what one
-  more costs. Rivals: Optuna with n_jobs=2, and Tune with a trial a configuration and reused actors.
+- ``trivial``: configurations that do nothing, at growing sizes. The difference between two of them
+  is what one more costs. Rivals: Optuna with n_jobs=2, and Tune with a trial a configuration and
+  reused actors. Beside it the memory of the process that drives the search.
 - ``fits``: XGBoost, `--rounds` rounds on `--rows` x 28, ROC AUC on a quarter as many rows,
   `--configurations` of them, the same for all. Optuna shares one quantised matrix between threads.
 - ``halved``: the same configurations, ours halved (11, 33 and 100 of 100 rounds), Tune under ASHA
@@ -22,12 +23,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -300,26 +303,20 @@ def ratios(
 
 
 def overheads(options: argparse.Namespace) -> dict[str, Any]:
-    """Milliseconds a configuration that does nothing, all included, and of one more."""
-    few, many = options.trivial
+    """Milliseconds a configuration that does nothing, all included, and of one more; memory."""
     by_size = {
-        n: compared(
-            ["ours", "optuna", "tune"], options.repeats, rows=40, rounds=0, configurations=n
-        )
-        for n in (few, many)
+        n: compared(options.systems, options.repeats, rows=40, rounds=0, configurations=n)
+        for n in options.trivial
     }
-    return {
-        system: {
-            f"ms_each_of_{many}": round(1e3 * by_size[many][system]["search_s"] / many, 3),
-            "ms_marginal": round(
-                1e3
-                * (by_size[many][system]["search_s"] - by_size[few][system]["search_s"])
-                / (many - few),
-                3,
-            ),
-        }
-        for system in by_size[many]
-    }
+    answer: dict[str, Any] = {system: {} for system in options.systems}
+    for system, told in answer.items():
+        for n, found in by_size.items():
+            told[f"ms_each_of_{n}"] = round(1e3 * found[system]["search_s"] / n, 3)
+            told[f"driver_mib_at_{n}"] = round(found[system]["driver_mib"])
+        for few, many in pairwise(options.trivial):
+            more_s = by_size[many][system]["search_s"] - by_size[few][system]["search_s"]
+            told[f"ms_marginal_to_{many}"] = round(1e3 * more_s / (many - few), 3)
+    return answer
 
 
 def compare_all(options: argparse.Namespace) -> dict[str, Any]:
@@ -349,12 +346,19 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=100)
     parser.add_argument("--configurations", type=int, default=100)
-    parser.add_argument("--trivial", type=int, nargs=2, default=[100, 500])
+    parser.add_argument("--trivial", type=int, nargs="+", default=[100, 500])
+    rivals = ["ours", "optuna", "tune"]
+    parser.add_argument("--systems", nargs="+", choices=rivals, default=rivals)
     parser.add_argument("--repeats", type=int, default=5)
     parts = ["trivial", "fits", "halved"]
     parser.add_argument("--only", nargs="+", choices=parts, default=parts)
     options = parser.parse_args()
-    answer = SYSTEMS[options.system](options) if options.system else compare_all(options)
+    if options.system:
+        answer = SYSTEMS[options.system](options)
+        peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        answer["driver_mib"] = peak_kib / 2**10
+    else:
+        answer = compare_all(options)
     print(json.dumps(answer))
 
 
