@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlops_ray.config.model import MIN_SHARE
+from mlops_ray.config.search import MIN_SHARE
 from mlops_ray.config.space_points import condition_mistakes, grid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mlops_ray.config.model import SearchConfig
+    from mlops_ray.config.search import SearchConfig
 
 __all__ = ["search_contradictions"]
 

@@ -20,11 +20,11 @@ from mlops_ray.config.model import (
     MonitorConfig,
     ObjectiveConfig,
     RegisterConfig,
-    SearchConfig,
     ServeConfig,
     SplitConfig,
     Task,
 )
+from mlops_ray.config.search import SearchConfig
 from mlops_ray.config.validation import EvaluationConfig, ValidationConfig
 from mlops_ray.manifest.document import Document, Part
 

@@ -13,9 +13,9 @@ from sklearn.linear_model import LogisticRegression, Ridge
 
 from mlops_ray.config.model import TASKS
 from mlops_ray.errors import ModelError
-from mlops_ray.models.estimator import PlainTraining
 from mlops_ray.models.guidance import NO_GUIDANCE, Aspect, Guidance
 from mlops_ray.models.params import Choice, Number, Parameter, ParameterTable
+from mlops_ray.models.plain_training import PlainTraining
 from mlops_ray.models.rowwise import linear_margins, sigmoid_probabilities, softmax_probabilities
 from mlops_ray.models.sklearn_family import (
     SKLEARN_PLATFORM,

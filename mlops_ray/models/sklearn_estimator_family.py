@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from mlops_ray.errors import ModelError
-from mlops_ray.models.estimator import PlainTraining
 from mlops_ray.models.guidance import NO_GUIDANCE, Aspect, Guidance
+from mlops_ray.models.plain_training import PlainTraining
 from mlops_ray.models.rowwise import linear_margins, softmax_probabilities
 from mlops_ray.models.sklearn_catalogue import entry_named
 from mlops_ray.models.sklearn_family import (

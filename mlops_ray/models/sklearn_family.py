@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 from threadpoolctl import threadpool_limits
 
 from mlops_ray.errors import ModelError
-from mlops_ray.models.estimator import check_class_indices, check_training_inputs
 from mlops_ray.models.skops_canonical import checked_loads
+from mlops_ray.models.training_checks import check_class_indices, check_training_inputs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -16,8 +16,8 @@ import xgboost
 from xgboost import collective
 
 from mlops_ray.errors import ModelError
-from mlops_ray.models.estimator import check_class_indices, check_training_inputs
 from mlops_ray.models.guidance import NO_GUIDANCE, Guidance
+from mlops_ray.models.training_checks import check_class_indices, check_training_inputs
 from mlops_ray.models.xgboost_training import (
     Quantised,
     XGBoostTraining,

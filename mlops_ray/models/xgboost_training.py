@@ -15,8 +15,8 @@ import numpy as np
 import xgboost
 
 from mlops_ray.models.category_codes import KnownCodes
-from mlops_ray.models.estimator import check_class_indices, check_training_inputs
 from mlops_ray.models.guidance import NO_GUIDANCE, Guidance
+from mlops_ray.models.training_checks import check_class_indices, check_training_inputs
 from mlops_ray.models.xgboost_booster import CODES_ATTRIBUTE, FittedXGBoost
 from mlops_ray.models.xgboost_params import CATEGORY_PARAMETERS, OBJECTIVES, XGBOOST_PARAMETERS
 

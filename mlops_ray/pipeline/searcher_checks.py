@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mlops_ray.config.loader import LoadedConfig
-    from mlops_ray.config.model import SearchConfig
+    from mlops_ray.config.search import SearchConfig
 
 __all__ = ["check_searcher", "uses_optuna"]
 

@@ -10,7 +10,8 @@ from mlops_ray.search.halving import Halving, rungs_up_to, shares_down_to
 from mlops_ray.search.rung import in_words
 
 if TYPE_CHECKING:
-    from mlops_ray.config.model import ModelConfig, SearchConfig, Task
+    from mlops_ray.config.model import ModelConfig, Task
+    from mlops_ray.config.search import SearchConfig
 
 __all__ = ["declared_halving"]
 

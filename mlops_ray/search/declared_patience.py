@@ -10,7 +10,8 @@ from mlops_ray.search.declared_halving import declared_halving
 from mlops_ray.search.patience import Patience
 
 if TYPE_CHECKING:
-    from mlops_ray.config.model import ModelConfig, SearchConfig, Task
+    from mlops_ray.config.model import ModelConfig, Task
+    from mlops_ray.config.search import SearchConfig
 
 __all__ = ["declared_patience", "rounds_of_winner"]
 

@@ -17,7 +17,7 @@ from mlops_ray.errors import SearchError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mlops_ray.config.model import RungUnit
+    from mlops_ray.config.search import RungUnit
     from mlops_ray.search.trial import TrialRecord
 
 __all__ = ["Halving", "rungs_up_to", "shares_down_to"]

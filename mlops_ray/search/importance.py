@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from mlops_ray.config.model import RungUnit
+    from mlops_ray.config.search import RungUnit
     from mlops_ray.search.trial import TrialRecord
 
 __all__ = ["Importance", "parameter_importance"]

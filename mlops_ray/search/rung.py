@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from mlops_ray.config.model import RungUnit
+    from mlops_ray.config.search import RungUnit
 
 __all__ = ["in_words", "named", "whole_number"]
 

@@ -10,7 +10,7 @@ from mlops_ray.search.rung import in_words, named
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from mlops_ray.config.model import RungUnit
+    from mlops_ray.config.search import RungUnit
     from mlops_ray.search.trial import TrialRecord
 
 __all__ = ["RungSurvival", "rung_survival"]

@@ -10,7 +10,7 @@ from mlops_ray.runtime.seeds import derive
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from mlops_ray.config.model import RungUnit
+    from mlops_ray.config.search import RungUnit
 
 __all__ = ["Step", "trial_seed"]
 

@@ -17,7 +17,7 @@ from mlops_ray.manifest.canonical import canonical_bytes, from_canonical
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from mlops_ray.config.model import RungUnit
+    from mlops_ray.config.search import RungUnit
 
 __all__ = [
     "TRIAL_SCHEMA",

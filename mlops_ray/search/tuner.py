@@ -19,7 +19,7 @@ import ray
 from ray import tune
 from ray.tune.execution import class_cache
 
-from mlops_ray.config.model import TIMEOUT_S
+from mlops_ray.config.search import TIMEOUT_S
 from mlops_ray.errors import ClusterError
 from mlops_ray.runtime.cluster import cpus_of_nodes, free_cpus, gpus_of_nodes
 from mlops_ray.runtime.ray_settings import scoped_environment

@@ -9,7 +9,8 @@ from mlops_ray.search.declared_halving import declared_halving
 from mlops_ray.search.declared_patience import declared_patience
 
 if TYPE_CHECKING:
-    from mlops_ray.config.model import ModelConfig, SearchConfig, Task
+    from mlops_ray.config.model import ModelConfig, Task
+    from mlops_ray.config.search import SearchConfig
 
 __all__ = ["unfit_rounds"]
 

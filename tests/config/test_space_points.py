@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from mlops_ray.config.model import SearchConfig
+from mlops_ray.config.search import SearchConfig
 from mlops_ray.config.search_consistency import search_contradictions
 from mlops_ray.config.search_space import Dimension
 from mlops_ray.config.space_points import active, grid, in_order

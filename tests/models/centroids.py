@@ -11,10 +11,11 @@ import json
 import numpy as np
 
 from mlops_ray.errors import ModelError
-from mlops_ray.models.estimator import PlainTraining, check_class_indices, check_training_inputs
 from mlops_ray.models.guidance import NO_GUIDANCE
 from mlops_ray.models.params import Number, ParameterTable
+from mlops_ray.models.plain_training import PlainTraining
 from mlops_ray.models.rowwise import linear_margins, softmax_probabilities
+from mlops_ray.models.training_checks import check_class_indices, check_training_inputs
 
 _FILE = "centroids.json"
 _SHARED = {"sharpness": Number(1.0, 0, 1000, above_low=True)}

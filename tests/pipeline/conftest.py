@@ -8,10 +8,10 @@ from mlops_ray.config.model import (
     ModelConfig,
     MonitorConfig,
     ObjectiveConfig,
-    SearchConfig,
     ServeConfig,
     SplitConfig,
 )
+from mlops_ray.config.search import SearchConfig
 from mlops_ray.manifest import (
     DataFacts,
     Envelope,

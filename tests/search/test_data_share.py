@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from mlops_ray.config.model import ModelConfig, SearchConfig
+from mlops_ray.config.model import ModelConfig
+from mlops_ray.config.search import SearchConfig
 from mlops_ray.config.search_space import Dimension
 from mlops_ray.config.validation import ValidationConfig
 from mlops_ray.errors import DataError

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mlops_ray.config.model import ModelConfig, SearchConfig
+from mlops_ray.config.model import ModelConfig
+from mlops_ray.config.search import SearchConfig
 from mlops_ray.config.search_consistency import search_contradictions
 from mlops_ray.config.search_space import Dimension
 from mlops_ray.errors import SearchError

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import log_loss, roc_auc_score
 
-from mlops_ray.config.model import ModelConfig, SearchConfig
+from mlops_ray.config.model import ModelConfig
+from mlops_ray.config.search import SearchConfig
 from mlops_ray.errors import SearchError
 from mlops_ray.models.families import family_named
 from mlops_ray.search.declared_patience import declared_patience, rounds_of_winner

@@ -11,7 +11,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mlops_ray.config.model import ModelConfig, SearchConfig
+from mlops_ray.config.model import ModelConfig
+from mlops_ray.config.search import SearchConfig
 from mlops_ray.config.validation import ValidationConfig
 from mlops_ray.search import dispatch, tuner
 from mlops_ray.search.agenda import Agenda

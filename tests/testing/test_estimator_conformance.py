@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from mlops_ray.errors import ModelError
-from mlops_ray.models.estimator import PlainTraining, check_training_inputs
 from mlops_ray.models.guidance import NO_GUIDANCE
 from mlops_ray.models.params import Number, ParameterTable
+from mlops_ray.models.plain_training import PlainTraining
+from mlops_ray.models.training_checks import check_training_inputs
 from mlops_ray.testing import EstimatorConformance
 
 _TABLE = {"n_rounds": Number(4, 1, 9, is_integer=True), "shift": Number(0.0, -1.0, 1.0)}

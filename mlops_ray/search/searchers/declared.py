@@ -10,7 +10,7 @@ from mlops_ray.search.searchers.random import RandomSearcher
 from mlops_ray.search.searchers.sobol import SobolSearcher
 
 if TYPE_CHECKING:
-    from mlops_ray.config.model import SearchConfig
+    from mlops_ray.config.search import SearchConfig
     from mlops_ray.search.agenda import Searcher
 
 __all__ = ["declared_searcher"]
