@@ -12,11 +12,12 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from mlops_ray.config.secret_formats import shown
 
-__all__ = ["Dimension"]
+__all__ = ["Dimension", "Kind", "Value"]
 
 Kind = Literal["int", "uniform", "log_uniform", "choice"]
 _KINDS: tuple[Kind, ...] = ("int", "uniform", "log_uniform", "choice")
 _BESIDE: Final = frozenset({"step", "when"})
+_EXACT: Final = 2**53  # From here on JSON has no whole numbers, and a share cannot tell them apart.
 Value = int | float | str | bool | None
 
 
@@ -78,7 +79,9 @@ class Dimension(BaseModel):
             return value
         pairs = [(key, item) for key, item in value.items() if key not in _BESIDE]
         if len(pairs) != 1:
-            return value
+            got = " and ".join(shown(key) for key, _ in pairs) or "none"
+            msg = f"exactly one kind of values is wanted ({', '.join(_KINDS)}), got {got}"
+            raise ValueError(msg)
         ((kind, values),) = pairs
         if kind not in _KINDS:
             msg = f"unknown kind {shown(kind)}; known kinds: {', '.join(_KINDS)}"
@@ -93,6 +96,12 @@ class Dimension(BaseModel):
             return when
         return {name: v if isinstance(v, list) else [v] for name, v in when.items()}
 
+    @field_validator("values")
+    @classmethod
+    def _large_ones_are_real(cls, values: list[Value]) -> list[Value]:
+        # A spec writes 1e18 by its digits, and so reads it as a whole number.
+        return [_real(v) if isinstance(v, int) and abs(v) >= _EXACT else v for v in values]
+
     @model_validator(mode="after")
     def _values_fit(self) -> Self:
         if self.kind == "choice":
@@ -106,9 +115,20 @@ class Dimension(BaseModel):
         return self
 
 
+def _real(value: int) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        msg = "a number is larger than any that can be drawn"
+        raise ValueError(msg) from None
+
+
 def _check_bounds(kind: Kind, values: list[Any]) -> None:
     if len(values) != 2:
         msg = f"{kind} needs [low, high], got {len(values)} values"
+        raise ValueError(msg)
+    if kind == "int" and any(isinstance(v, float) and abs(v) >= _EXACT for v in values):
+        msg = "int needs whole numbers below 2^53; beyond it take uniform"
         raise ValueError(msg)
     wanted: tuple[type, ...] = (int,) if kind == "int" else (int, float)
     if any(isinstance(v, bool) or not isinstance(v, wanted) for v in values):
@@ -116,8 +136,11 @@ def _check_bounds(kind: Kind, values: list[Any]) -> None:
         msg = f"{kind} needs two {'integers' if kind == 'int' else 'numbers'}, got {got}"
         raise ValueError(msg)
     low, high = values
-    if not low <= high or not math.isfinite(high - low):
+    if not low <= high:
         msg = f"low ({low}) is above high ({high})"
+        raise ValueError(msg)
+    if not math.isfinite(high - low):
+        msg = f"{low} and {high} are too far apart for a number to say how far"
         raise ValueError(msg)
     if kind == "log_uniform" and low <= 0:
         msg = f"log_uniform needs low > 0, got {low}"
@@ -134,4 +157,7 @@ def _check_step(kind: Kind, values: list[Any], step: float) -> None:
     low, high = values
     if not 0 < step <= max(high - low, step if high == low else 0):
         msg = f"step {step} is not above 0 and at most high - low ({high - low})"
+        raise ValueError(msg)
+    if (high - low) / step >= _EXACT:
+        msg = f"step {step} from {low} to {high} makes 2^53 values or more; give it a larger step"
         raise ValueError(msg)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mlops_ray.config.model import Task
-    from mlops_ray.config.search_space import Dimension
+    from mlops_ray.config.search_space import Dimension, Kind, Value
     from mlops_ray.models.estimator import Family
 
 __all__ = ["check_space", "value_at"]
+
+_REAL: Final = frozenset({"uniform", "log_uniform"})
 
 
 def value_at(dimension: Dimension, share: float) -> Any:  # noqa: ANN401 - a choice
@@ -40,12 +42,21 @@ def value_at(dimension: Dimension, share: float) -> Any:  # noqa: ANN401 - a cho
 def check_space(family: Family, space: Mapping[str, Dimension], task: Task) -> list[str]:
     """Mistakes in the names and bounds of a space, as sentences; empty where there are none.
 
-    Ranges are convex, so a range whose two ends are allowed is allowed.
+    Ranges are convex, so a range is allowed whose two ends are, as numbers of the type it draws.
     """
     problems = [
         problem
         for name, dimension in space.items()
         for value in dimension.values
-        for problem in family.check_params({name: value}, task)
+        for problem in _problems(family, name, dimension.kind, value, task)
     ]
     return list(dict.fromkeys(problems))
+
+
+def _problems(family: Family, name: str, kind: Kind, value: Value, task: Task) -> list[str]:
+    """What is wrong with a choice, or with an end of a range."""
+    drawn = float(value) if kind in _REAL and value is not None else value
+    problems = family.check_params({name: drawn}, task)
+    if not problems or family.check_params({name: value}, task):
+        return problems
+    return [f"{problem}; {kind!r} draws real numbers, 'int' whole ones" for problem in problems]

@@ -9,6 +9,7 @@ from mlops_ray.config.search import SearchConfig
 from mlops_ray.config.search_consistency import search_contradictions
 from mlops_ray.config.search_space import Dimension
 from mlops_ray.config.space_points import active, grid, in_order
+from mlops_ray.manifest.canonical import canonical_bytes, from_canonical
 
 
 def _space(**dimensions):
@@ -189,3 +190,21 @@ def test_a_searcher_that_nobody_knows_is_refused():
     with pytest.raises(ValidationError, match="unknown searcher 'tpee'; known: random, grid"):
         _search(searcher="tpee")
     assert _search(searcher="my_project.draw:Mine").searcher_module == "my_project.draw"
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [
+        {"uniform": [0, 2**60]},
+        {"log_uniform": [1, 1e18]},
+        {"choice": [1e18, 2**53, 0.5, "a", None]},
+        {"int": [1 - 2**53, 2**53 - 1]},
+        {"uniform": [0, 1e18], "step": 1e16},
+    ],
+)
+def test_a_spec_gives_back_large_numbers_as_they_were(declared):
+    dimension = Dimension.model_validate(declared)
+    read = Dimension.model_validate(from_canonical(canonical_bytes(dimension.model_dump())))
+
+    assert repr(read.values) == repr(dimension.values)
+    assert read == dimension

@@ -108,3 +108,12 @@ def test_bounds_that_a_family_does_not_allow_are_listed_once():
     assert len(problems) == 2
     assert "max_depth" in problems[0]
     assert "got 1.5" in problems[1]
+
+
+@pytest.mark.parametrize("values", [{"uniform": [2, 8]}, {"log_uniform": [2, 8]}])
+def test_a_range_that_draws_real_numbers_is_refused_for_a_whole_one(values):
+    problems = check_space(family_named("xgboost"), _space(max_leaves=values), "binary")
+
+    assert ["'int' whole ones" in problem for problem in problems] == [True, True]
+    assert check_space(family_named("xgboost"), _space(gamma=values), "binary") == []
+    assert check_space(family_named("xgboost"), _space(max_leaves={"int": [2, 8]}), "binary") == []
