@@ -53,6 +53,7 @@ class Scoreboard:
         self._ranked: list[tuple[float, int, TrialLine]] = []
         self._leaders: tuple[TrialLine, ...] = ()
         self._counts: Counter[str] = Counter()
+        self._counted: set[int] = set()
         self._first_end_s: float | None = None
         self._n_before = 0
 
@@ -63,8 +64,7 @@ class Scoreboard:
             # The first trial also pays the start of the workers; it would make the estimate absurd.
             self._first_end_s, self._n_before = now_s, done
             for known in self._agenda.records:
-                if known.index != record.index:
-                    self._count(known)
+                self._count(known)
         last = self._count(record)
         return Standing(
             done=done,
@@ -85,7 +85,11 @@ class Scoreboard:
         return min((x for x in (eta_s, left_s) if x is not None), default=None)
 
     def _count(self, record: TrialRecord) -> TrialLine:
+        """Count a trial once; those that end with the first are already known by then."""
         line = TrialLine(record.index, record.status, record.value, record.params)
+        if record.index in self._counted:
+            return line
+        self._counted.add(record.index)
         self._counts[record.status] += 1
         if record.value is not None:
             key = (self._sign * record.value, record.index, line)

@@ -58,6 +58,17 @@ def test_leaders_are_those_of_a_sort_with_ties_by_index(mode):
     assert (standing.done, standing.total, standing.metric) == (60, 60, "auc")
 
 
+def test_trials_that_end_together_are_counted_once():
+    agenda = _Ended(9)
+    board = Scoreboard(agenda, "auc", "max", CpuUse())
+    seen = []
+    for ending in ([_record(i, None, "pruned") for i in range(6)], [_record(6, 0.5)]):
+        agenda.records += ending  # As a rung ends: all are there before any is told.
+        seen += [board.standing(record).counts for record in ending]
+
+    assert seen == [{"pruned": 6}] * 6 + [{"pruned": 6, "finished": 1}]
+
+
 def test_time_left_is_that_of_the_trials_after_the_first():
     agenda, clock = _Ended(10), _Clock()
     board = Scoreboard(agenda, "auc", "max", CpuUse(), clock=clock)
