@@ -159,6 +159,26 @@ class Stopping(MeanFamily):
         return Rows()
 
 
+class Weightless(MeanFamily):
+    """Its live fits do not say what memory they take."""
+
+    def prepare(self, X, y, **options):
+        training = MeanFamily().prepare(X, y, **options)
+
+        class Growth:
+            def __init__(self, params, seed):
+                self.to = training.grow(params, seed=seed).to
+
+        class Rows:
+            def fit(self, params, *, seed):
+                return training.fit(params, seed=seed)
+
+            def grow(self, params, *, seed):
+                return Growth(params, seed)
+
+        return Rows()
+
+
 class Roundless(MeanFamily):
     """Says that it has no rounds, and goes on with one that has."""
 
@@ -269,6 +289,7 @@ def test_a_family_that_keeps_the_laws_breaks_none(family):
             "test_a_fit_on_shared_rows_is_the_same_as_one_on_rows_of_its_own",
         ),
         (Stopping(), "test_a_fit_that_goes_on_is_a_fit_of_so_many_rounds"),
+        (Weightless(), "test_a_fit_that_goes_on_is_a_fit_of_so_many_rounds"),
         (Roundless(), "test_a_fit_that_goes_on_is_a_fit_of_so_many_rounds"),
         (Deaf(), _WEIGHTS),
         (Fickle(), _WEIGHTS),
