@@ -13,6 +13,7 @@ from mlops_ray.config.declared import IN_A_MODULE, Column, Declared
 
 __all__ = [
     "FAMILY_NAMES",
+    "PICKS",
     "Calibration",
     "Device",
     "Direction",
@@ -23,6 +24,7 @@ __all__ = [
 ]
 
 FAMILY_NAMES: Final = ("xgboost", "hist_gradient_boosting", "linear", "sklearn")
+PICKS: Final = 20
 Direction = Literal["increasing", "decreasing"]
 Device = Literal["cpu", "cuda"]
 Calibration = Literal["sigmoid", "isotonic"]
@@ -70,7 +72,7 @@ class EnsembleConfig(Declared):
 
     method: Literal["average", "greedy"] = "average"
     top: int = Field(default=5, ge=2, le=100)
-    picks: int = Field(default=20, ge=1, le=1000)
+    picks: int = Field(default=PICKS, ge=1, le=1000)
 
 
 class ModelConfig(Declared):

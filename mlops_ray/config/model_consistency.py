@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mlops_ray.config.estimator import PICKS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from mlops_ray.config.estimator import EnsembleConfig
     from mlops_ray.config.model import PipelineConfig
 
 __all__ = ["model_contradictions"]
@@ -40,3 +43,10 @@ def _answers_that_cannot_be(config: PipelineConfig) -> Iterator[_Contradiction]:
     if model.ensemble is not None and config.search.trials < model.ensemble.top:
         what = f"an ensemble of {model.ensemble.top} trials, of {config.search.trials}"
         yield ("model", "ensemble", "top"), what, "raise 'search.trials', or lower it"
+    yield from _idle_picks(model.ensemble)
+
+
+def _idle_picks(ensemble: EnsembleConfig | None) -> Iterator[_Contradiction]:
+    if ensemble is not None and ensemble.method == "average" and ensemble.picks != PICKS:
+        what = "an average takes the best trials and picks none"
+        yield ("model", "ensemble", "picks"), what, "leave it out, or take 'method: greedy'"

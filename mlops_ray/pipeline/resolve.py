@@ -187,7 +187,9 @@ def _files_and_schema(
 def _check_shares(loaded: LoadedConfig, files: Sequence[FoundFile]) -> None:
     """Each worker of a distributed fit takes units of its own."""
     n_workers = loaded.config.model.workers
-    n_units = len(list_units(files)) if n_workers > 1 else n_workers
+    if n_workers == 1 or any(isinstance(f.path, Path) and not f.path.is_file() for f in files):
+        return  # A snapshot that is not kept has no file yet; `run` writes it and looks again.
+    n_units = len(list_units(files))
     if n_units < n_workers:
         raise ConfigError(
             "the input cannot be shared out among so many workers",

@@ -24,8 +24,8 @@ def declared_halving(
     """How trials are cut down; None where nothing is declared.
 
     Raises:
-        SearchError: There are too few rungs; or rounds are counted, and the estimator has none, or
-            the space draws them.
+        SearchError: There are too few rungs, or an ensemble takes more trials than get to the last
+            one; or rounds are counted, and the estimator has none, or the space draws them.
     """
     declared = search.halving
     if declared is None:
@@ -43,7 +43,22 @@ def declared_halving(
             + ", ".join(in_words(rung, declared.by) for rung in rungs),
             f"at most {len(rungs)}",
         )
-    return Halving(rungs, declared.eta, declared.brackets, mode, declared.by)
+    halving = Halving(rungs, declared.eta, declared.brackets, mode, declared.by)
+    _check_members(halving, search, model)
+    return halving
+
+
+def _check_members(halving: Halving, search: SearchConfig, model: ModelConfig) -> None:
+    if model.ensemble is None:
+        return
+    n_finishing, wanted = halving.n_finishing(search.trials, search.generation), model.ensemble.top
+    if n_finishing < wanted:
+        raise SearchError(
+            "halving lets fewer trials finish than the ensemble takes",
+            f"at most {n_finishing} of {search.trials}",
+            f"{wanted} or more",
+            "lower 'model.ensemble.top', raise 'search.trials', or leave one of the two out",
+        )
 
 
 def _rounds_of_a_trial(search: SearchConfig, model: ModelConfig, task: Task) -> int:

@@ -69,6 +69,26 @@ class Halving:
         """How many of the trials that entered a rung go on at most."""
         return max(1, n_trials // self.eta)
 
+    def n_finishing(self, n_trials: int, generation: int) -> int:
+        """How many trials of a search get to the end at most.
+
+        Example:
+            >>> Halving((1, 3, 9), eta=3, n_brackets=1, mode="max").n_finishing(21, generation=18)
+            3
+        """
+        n_whole, n_rest = divmod(n_trials, generation)
+        return n_whole * self._n_finishing(generation) + self._n_finishing(n_rest)
+
+    def _n_finishing(self, n_trials: int) -> int:
+        """Of one generation."""
+        n_finishing = 0
+        for bracket, n in enumerate(self.shares(n_trials)):
+            left = n
+            for _ in self.rungs[bracket:-1]:
+                left = self.n_survivors(left) if left else 0
+            n_finishing += left
+        return n_finishing
+
     def survivors(self, records: Sequence[TrialRecord]) -> list[int]:
         """Indices of the trials that go on from a rung, best first.
 

@@ -242,6 +242,7 @@ def test_features_that_fits_are_told_of_are_known_by_output_or_column(resolved, 
         ("calibration: sigmoid", "model.calibration", "a regression has no probabilities"),
         ("threshold: {false_positive: 1, false_negative: 2}", "model.threshold", "two classes"),
         ("ensemble: {top: 4}", "model.ensemble.top", "an ensemble of 4 trials, of 1"),
+        ("ensemble: {picks: 3}", None, "an average takes the best trials and picks none"),
     ],
 )
 def test_what_fits_cannot_be_told_is_refused_with_its_place(resolved, more, key, says):
@@ -319,3 +320,20 @@ def test_more_workers_than_pieces_of_the_input_are_refused(resolved):
         resolved("model: {family: xgboost, params: {n_estimators: 5}}", new)
 
     assert refused.value.where.key == "model.workers"
+
+
+def test_workers_of_a_table_that_no_file_holds_yet_are_left_to_the_run(tmp_path):
+    text = TEXT.replace("n_estimators: 5}", "n_estimators: 5}, training: distributed, workers: 2")
+    one_hot = '  - {columns: ["*"], steps: [one_hot]}\n'
+    others = {"rows.csv": "sklearn:diabetes", "price": "target", "[id]": "[row]", "[area]": "[s1]"}
+    bundled = re.sub(r"rows\.csv|price|\[id\]|\[area\]", lambda m: others[m[0]], text)
+    (tmp_path / "rows.csv").write_text("id,area,price,city\n1,2.5,3.5,Bern\n2,1.5,2.5,Genf\n")
+
+    def run(content):
+        (tmp_path / "p.yaml").write_text(content.replace(one_hot, ""))
+        loaded = load_config(tmp_path / "p.yaml")
+        return resolve(loaded, tmp_path, ObjectStore(tmp_path / "store"))
+
+    with pytest.raises(ConfigError, match="got 1 row groups or files, wanted at least 2"):
+        run(text)
+    assert not run(bundled).has_files

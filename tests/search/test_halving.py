@@ -287,6 +287,11 @@ def test_by_shares_a_step_has_a_share_and_no_rounds():
             {"family": "hist_gradient_boosting"},
             "fewer rungs than brackets",
         ),
+        (
+            {"halving": {"min_rounds": 10}, "trials": 22, "generation": 9},
+            {"family": "xgboost", "ensemble": {"top": 4}},
+            "fewer trials finish than the ensemble takes: got at most 3 of 22, wanted 4 or more",
+        ),
     ],
 )
 def test_halving_that_cannot_be_is_refused(search, model, what):
@@ -294,6 +299,17 @@ def test_halving_that_cannot_be_is_refused(search, model, what):
 
     with pytest.raises(SearchError, match=what):
         declared_halving(declared, ModelConfig.model_validate(model), "binary", "max")
+
+
+@pytest.mark.parametrize("n_brackets", [1, 3])
+@pytest.mark.parametrize(("n_trials", "generation"), [(1, 9), (22, 9), (60, 27), (54, 27)])
+def test_as_many_trials_finish_as_halving_says(n_trials, generation, n_brackets):
+    halving = Halving((1, 3, 9), eta=3, n_brackets=n_brackets, mode="max")
+
+    records = run(make_agenda(halving, n_trials, generation))
+
+    finished = [record for record in records if record.status == "finished"]
+    assert len(finished) == halving.n_finishing(n_trials, generation)
 
 
 def test_a_forest_is_halved_by_its_trees_and_an_estimator_without_rounds_is_refused():
