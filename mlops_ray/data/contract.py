@@ -25,6 +25,7 @@ __all__ = ["DeclaredTarget", "check_contract", "check_target_type", "class_label
 
 _CLASS_TYPES: Final = frozenset({"integer", "string", "boolean"})
 _VALUE_TYPES: Final = frozenset({"integer", "float", "decimal"})
+_OTHER_ROWS: Final = "declare another 'data.target', or a split whose training rows differ in it"
 _LARGEST: Final = float(np.finfo(np.float32).max)  # Matrices are float32; more would be infinite.
 _FIRST_BEYOND: Final = Histogram.of(np.array([2.0**128])).buckets[0]
 
@@ -125,7 +126,8 @@ def _check_varies(column: ColumnProfile, target: str, is_private: bool) -> None:
     if isinstance(column, NumberProfile) and column.minimum == column.maximum:
         value = _told(column.minimum, is_private)
         got = f"{value} in all {column.n_rows} training rows"
-        raise ColumnError("the target is constant", got, "at least 2 values", "", Where(key=target))
+        wanted, where = "at least 2 values", Where(key=target)
+        raise ColumnError("the target is constant", got, wanted, _OTHER_ROWS, where)
 
 
 def _told(value: object, is_private: bool) -> str:
@@ -139,9 +141,8 @@ def _check_classes(scan: Scan, data: DeclaredTarget, is_private: bool) -> None:
         f"{_told(value, is_private)}: {count}" for value, count in list(train.items())[:5]
     )
     if len(train) < 2:
-        raise ColumnError(
-            "the target is constant", f"training rows {shown}", "2 classes", "", where
-        )
+        got, wanted = f"training rows {shown}", "2 classes"
+        raise ColumnError("the target is constant", got, wanted, _OTHER_ROWS, where)
     if data.task == "binary" and len(train) != 2:
         got = f"{len(train)} classes in the training rows ({shown}, ...)"
         raise ColumnError("the target is not binary", got, "2", "declare task: multiclass", where)

@@ -191,6 +191,7 @@ def test_a_constant_target(refused, tables):
     error, project = refused(_config(tables), table)
 
     _is(error, ColumnError, 65, "^sold: the target is constant", r"'no': \d+", "2 classes")
+    assert "declare another 'data.target'" in str(error)
     _kept_as_failed(project, error)
 
 
