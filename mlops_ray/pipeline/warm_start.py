@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mlops_ray.errors import ConfigError, NotFoundError
+from mlops_ray.errors import ConfigError, ManifestError, NotFoundError
+from mlops_ray.search.trial import read_trial_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +31,8 @@ def with_warm_start(
 
     Raises:
         NotFoundError: There is no such run, or the store does not hold the table.
-        ConfigError: The run has no trials, or they improved another metric.
+        ConfigError: The run has no trials, or they improved another metric; or the digest is that
+            of something else.
     """
     name = loaded.config.search.warm_start
     if name is None:
@@ -40,6 +42,11 @@ def with_warm_start(
     if not store.has(table):
         hint = "take the id of a run of this store, or `trials` of its result"
         raise NotFoundError("the store holds no such trial table", table, hint=hint, where=where)
+    try:
+        read_trial_table(store.get(table))
+    except ManifestError as error:
+        what, wanted = "the object is no trial table", "`trials` of the result of a run"
+        raise ConfigError(what, table, wanted, where=where) from error
     search = loaded.config.search.model_copy(update={"warm_start": table})
     return replace(loaded, config=loaded.config.model_copy(update={"search": search}))
 

@@ -10,10 +10,12 @@ from mlops_ray.config.loader import load_config
 from mlops_ray.errors import ConfigError, InvalidConfigError, NotFoundError
 from mlops_ray.pipeline.run import Run
 from mlops_ray.pipeline.warm_start import with_warm_start
+from mlops_ray.search.trial import TrialRecord, trial_table
 from mlops_ray.storage import ObjectStore
 
 CONFIG = Path(__file__).parents[2] / "configs" / "breast_cancer.yaml"
 RUN_ID = "20260101t000000-abcdef"
+TABLE = trial_table([TrialRecord(0, {"max_depth": 3}, "1", "finished", 0.9)])
 
 
 @pytest.fixture
@@ -37,7 +39,7 @@ def run_of(store, spec, result, envelope):
     """Finds a run whose trials improved a metric."""
 
     def make(objective, *, is_ended=True):
-        trials = store.put(b"trials")
+        trials = store.put(TABLE)
         search = result.search.model_copy(update={"trials": trials})
         ended = result.model_copy(update={"search": search}) if is_ended else None
         run = Run(None, envelope, spec.model_copy(update={"objective": objective}), ended)
@@ -52,12 +54,12 @@ def test_the_id_of_a_run_becomes_the_digest_of_its_trials(loaded, store, run_of)
 
     search = with_warm_start(before, store, find).config.search
 
-    assert search.warm_start == store.put(b"trials")
+    assert search.warm_start == store.put(TABLE)
     assert search == before.config.search.model_copy(update={"warm_start": search.warm_start})
 
 
 def test_a_digest_stays_and_nothing_stays_nothing(loaded, store, run_of):
-    digest = store.put(b"trials")
+    digest = store.put(TABLE)
 
     assert with_warm_start(loaded(digest), store, run_of).config.search.warm_start == digest
     assert with_warm_start(loaded(None), store, run_of) == loaded(None)
@@ -66,6 +68,14 @@ def test_a_digest_stays_and_nothing_stays_nothing(loaded, store, run_of):
 def test_a_table_that_is_not_there_is_refused_with_its_place(loaded, store, run_of):
     with pytest.raises(NotFoundError, match="no such trial table") as caught:
         with_warm_start(loaded(f"sha256:{'a' * 64}"), store, run_of)
+
+    assert caught.value.where.key == "search.warm_start"
+
+
+@pytest.mark.parametrize("content", [b"\xff\x00", b"{}", TABLE[:-20]])
+def test_another_object_is_refused_as_no_table(loaded, store, run_of, content):
+    with pytest.raises(ConfigError, match="the object is no trial table") as caught:
+        with_warm_start(loaded(store.put(content)), store, run_of)
 
     assert caught.value.where.key == "search.warm_start"
 
