@@ -22,7 +22,7 @@ from mlops_ray.cli.options import (
     StoreOption,
 )
 from mlops_ray.cli.output import emit_json, error_content, say
-from mlops_ray.cli.stdout import release_stdout
+from mlops_ray.cli.stdout import kept_from_others, release_stdout
 
 __all__ = ["describe_contract", "describe_run", "describe_unfinished", "run"]
 
@@ -49,13 +49,14 @@ def run(  # noqa: PLR0913, PLR0917 - one argument an option
     _start_from_bundle(config, overrides or (), store)
     pipeline = mlops_ray.Pipeline(config, overrides=overrides or (), store=store, registry=registry)
     progress = mlops_ray.terminal_progress(is_plain=as_json)
-    outcome = pipeline.run(
-        num_cpus=num_cpus,
-        address=address,
-        progress=progress,
-        from_stage=from_stage,
-        no_cache=no_cache,
-    )
+    with kept_from_others():
+        outcome = pipeline.run(
+            num_cpus=num_cpus,
+            address=address,
+            progress=progress,
+            from_stage=from_stage,
+            no_cache=no_cache,
+        )
     if outcome.state == "rejected":
         return _report_rejection(outcome, as_json=as_json)
     if as_json:

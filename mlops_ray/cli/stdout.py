@@ -6,15 +6,19 @@ import errno
 import io
 import os
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from typing_extensions import Buffer
 
 __all__ = [
     "OutputError",
     "discard_stderr",
     "discard_stdout",
+    "kept_from_others",
     "open_streams",
     "release_stdout",
     "reserve_stdout",
@@ -77,6 +81,22 @@ def release_stdout() -> None:
         os.dup2(_state.pop("stdout"), 1)
     if "is_closed" in _state:
         os.close(1)
+
+
+@contextmanager
+def kept_from_others() -> Iterator[None]:
+    """Around work whose libraries print, as Ray does of workers that die: that goes to stderr."""
+    if "stdout" in _state or "is_closed" in _state:
+        yield
+        return
+    reserve_stdout()
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        kept = _state.pop("stdout")
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 def write_stdout(data: bytes) -> None:

@@ -1,8 +1,13 @@
 """A stdout that is full, closed or left by its reader; arguments that are not UTF-8."""
 
 import os
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+
+import mlops_ray
+from mlops_ray.cli import run as command
 
 
 @pytest.fixture
@@ -66,3 +71,34 @@ def test_an_empty_folder_name_is_refused(shell, tmp_path):
 
     assert (done.code, done.line["code"]) == (2, "config")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("ends_well", [True, False])
+def test_what_a_library_prints_while_a_run_goes_on_is_no_result(monkeypatch, capfd, ends_well):
+    def told(text):
+        os.write(1, f"{text}\n".encode())
+
+    class Pipeline:
+        def __init__(self, *_, **__):
+            pass
+
+        def run(self, **_):
+            told("(raylet) A worker died")
+            if not ends_well:
+                raise mlops_ray.MlopsRayError("it ended")
+            return SimpleNamespace(state="sealed", run_id="20260101t000000-abcdef")
+
+    monkeypatch.setattr(command, "_start_from_bundle", lambda *_: None)
+    monkeypatch.setattr(command, "describe_run", lambda outcome: told(outcome.run_id))
+    monkeypatch.setattr(mlops_ray, "Pipeline", Pipeline, raising=False)
+
+    if ends_well:
+        assert command.run(Path("p.yaml")) == 0
+    else:
+        with pytest.raises(mlops_ray.MlopsRayError):
+            command.run(Path("p.yaml"))
+    told("after")
+
+    out, err = capfd.readouterr()
+    assert out.split() == ["20260101t000000-abcdef"] * ends_well + ["after"]
+    assert err == "(raylet) A worker died\n"
