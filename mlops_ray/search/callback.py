@@ -27,6 +27,11 @@ __all__ = ["SlotCallback", "StopWhenDone"]
 
 # Of slots that died before they could be given anything, one after the other.
 _MOST_FRUITLESS_STARTS: Final = 6
+_SAID: Final[dict[Loss, str]] = {
+    "died": "a worker of the search died; another takes its place",
+    "timed_out": "a trial was not done within 'search.timeout_s': its worker was killed",
+    "out_of_memory": "a worker of the search was killed for want of memory",
+}
 _OUT_OF_MEMORY: Final = re.compile(r"OutOfMemoryError|running low on memory|Out of Memory")
 
 
@@ -37,9 +42,13 @@ class SlotCallback(tune.Callback):
         dispatch: Knows the steps.
         timeout_s: After how long a slot that has not reported its step is killed.
         use: Adds up the CPU time of steps.
+        note: Told of slots that are lost, in place of Tune's tracebacks.
     """
 
-    def __init__(self, dispatch: Dispatch, timeout_s: float, use: CpuUse) -> None:
+    def __init__(
+        self, dispatch: Dispatch, timeout_s: float, use: CpuUse, note: Callable[[str], None]
+    ) -> None:
+        self._note = note
         self._dispatch = dispatch
         self._timeout_s = timeout_s
         self._use = use
@@ -104,10 +113,11 @@ class SlotCallback(tune.Callback):
             if self._fruitless_starts >= _MOST_FRUITLESS_STARTS:
                 self._failure = ClusterError(
                     "the workers of the search die as soon as they start",
-                    f"{self._fruitless_starts} times in a row",
+                    f"{self._fruitless_starts} times in a row; {_last_line(trial.get_error())}",
                     hint="'mlops-ray doctor' checks memory, disk and shared memory",
                 )
         why = self._why_lost(trial)
+        self._note(_SAID[why])
         self._do(lambda: self._dispatch.lose(slot, why))
 
     def on_step_end(
@@ -142,6 +152,11 @@ class SlotCallback(tune.Callback):
             if step is not None:
                 handle.take.remote(step, self._dispatch.over(slot))
                 self._given_s[slot] = time.monotonic()
+
+
+def _last_line(error: Exception | None) -> str:
+    """The line of an error of Ray's that says what it was; those before are its traceback."""
+    return next((line for line in reversed(str(error).splitlines()) if line.strip()), "no reason")
 
 
 class StopWhenDone(tune.Stopper):

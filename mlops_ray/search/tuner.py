@@ -102,7 +102,7 @@ def run_search(
     slots = Slots(n_slots, dispatch, note)
     with _quiet_tune():
         while not dispatch.is_done:
-            callback = SlotCallback(dispatch, timeout_s, use)
+            callback = SlotCallback(dispatch, timeout_s, use, note)
             with slots.noticing_memory():
                 _work(slot, slots.n, callback)
             callback.check()
@@ -159,10 +159,13 @@ def _shares(task: TrialTask) -> tuple[int, dict[str, float]]:
 
 @contextmanager
 def _quiet_tune() -> Iterator[None]:
-    """Tune as a library: its settings in the environment, its complaints of missing files off."""
+    """Tune as a library: its settings in the environment, its complaints and tracebacks off.
+
+    What becomes of a slot that died is told by `SlotCallback`.
+    """
     logger = logging.getLogger("ray.tune")
     level = logger.level
-    logger.setLevel(logging.ERROR)
+    logger.setLevel(logging.CRITICAL)
     of_actors = dict(class_cache.DEFAULT_ENV_VARS)
     class_cache.DEFAULT_ENV_VARS.clear()
     try:

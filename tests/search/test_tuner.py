@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import tempfile
 import threading
@@ -156,7 +157,14 @@ def test_a_slot_can_live_in_a_worker_that_is_there_already(make_task, monkeypatc
 def test_a_trial_survives_the_death_of_its_worker_but_not_every_time(
     make_task, monkeypatch, tmp_path
 ):
-    died = tmp_path / "died"
+    died, notes, complaints = tmp_path / "died", [], []
+
+    class Listener(logging.Handler):
+        def emit(self, record):
+            complaints.append(record.getMessage())
+
+    tune_logger = logging.getLogger("ray.tune")
+    monkeypatch.setattr(tune_logger, "handlers", [*tune_logger.handlers, Listener()])
 
     class Dying(SearchSlot):  # Defined here, so that Ray ships the class itself.
         def step(self):
@@ -169,9 +177,11 @@ def test_a_trial_survives_the_death_of_its_worker_but_not_every_time(
 
     monkeypatch.setattr(tuner, "SearchSlot", Dying)
 
-    records = run_search(make_task(), make_agenda(3))
+    records = run_search(make_task(), make_agenda(3), note=notes.append)
 
     assert died.exists()
+    assert notes == ["a worker of the search died; another takes its place"] * 4
+    assert complaints == []
     here = records_here(make_task(), make_agenda(3))
     assert (records[0], records[2]) == (here[0], here[2])
     assert (records[1].status, records[1].error) == ("failed", WORKER_LOST)
