@@ -88,6 +88,8 @@ class Ways:
 
     def _found(self, project: Path, way: Way) -> list[dict[str, Any]]:
         variables = waits(way.wait_seed, 0.15) if way.wait_seed else {}
+        if way.slots > 2:  # Else two that are there first could do everything.
+            variables["DISTURBED_SLOTS"] = str(way.slots)
         own, where = {"DISTURBED_LEDGER": str(self.folder / "ledger")}, list(way.options)
         with ExitStack() as stack:
             if way.nodes > 1:

@@ -12,6 +12,7 @@ DISTURBED_BLOCK_BYTES size of Ray Data's blocks
 DISTURBED_TASKS       Ray Data tasks a CPU
 DISTURBED_TRIALS      JSON, index of a trial -> what befalls it at every attempt: ``hang``,
                       ``allocate`` (memory, until somebody ends it) or ``nan`` (its scores)
+DISTURBED_SLOTS       processes that each begin a trial before any trial ends
 DISTURBED_BREAK       ``units`` takes answers as they end; ``ties`` takes of equal trials the last
                       to end, as a running best does: controls, which have to show
 """
@@ -31,6 +32,7 @@ from pathlib import Path
 
 LEDGER = os.environ.get("DISTURBED_LEDGER", "")
 MAX_S = float(os.environ.get("DISTURBED_MAX_S", "0"))
+SLOTS = int(os.environ.get("DISTURBED_SLOTS", "0"))
 LIMIT_S = 60.0  # For a cluster that works on one thing at a time.
 BREAK = os.environ.get("DISTURBED_BREAK", "")
 BEFALLS = json.loads(os.environ.get("DISTURBED_TRIALS", "{}"))
@@ -41,18 +43,23 @@ MOST_PIECES = 128  # Where nobody ends it, it ends as an error rather than take 
 def wait(kind: str, index: int) -> None:
     """Wait: the first of a kind until another one has ended, the others for a time by seed."""
     if MAX_S and index == 0:
-        until = time.monotonic() + LIMIT_S
-        while not ended(kind) and time.monotonic() < until:
-            time.sleep(0.02)
+        wait_until(lambda: bool(noted(kind)))
     drawn = random.Random(f"{os.environ.get('DISTURBED_SEED')} {kind} {index}").random()  # noqa: S311
     time.sleep(drawn * MAX_S)
 
 
-def ended(kind: str) -> list[int]:
-    """Indices of the work of a kind in the order in which it ended, as far as it has."""
+def wait_until(is_so) -> None:
+    """Wait for others, but not for ever."""
+    until = time.monotonic() + LIMIT_S
+    while not is_so() and time.monotonic() < until:
+        time.sleep(0.02)
+
+
+def noted(kind: str) -> list[dict]:
+    """The notes of a kind, in their order."""
     path = Path(LEDGER)
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    return [item["index"] for item in map(json.loads, lines) if item["kind"] == kind]
+    return [item for item in map(json.loads, lines) if item["kind"] == kind]
 
 
 def note(kind: str, index: int, **more: object) -> None:
@@ -110,6 +117,7 @@ def disturb_trials(module) -> None:
     @functools.wraps(run)
     def slow_run(runner, step):
         note("begun", step.index, rung=step.rung)
+        wait_until(lambda: len({item["pid"] for item in noted("begun")}) >= SLOTS)
         befall(step.index)
         record = run(runner, step)
         wait("trial", step.index)
@@ -151,7 +159,7 @@ def disturb_best(module) -> None:
     @functools.wraps(best_trial)
     def last_that_ended(records, mode):
         value = best_trial(records, mode).value
-        order = ended("trial")
+        order = [item["index"] for item in noted("trial")]
         equals = [record for record in records if record.value == value]
         return max(equals, key=lambda record: order.index(record.index))
 
