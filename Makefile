@@ -51,7 +51,7 @@ test: install
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy mlops_ray jobs
+	$(BIN)/mypy mlops_ray jobs cluster
 	$(BIN)/lint-imports
 	$(BIN)/codespell
 
