@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import signal
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import mlops_ray
 from mlops_ray.cli.exit_codes import OK, REJECTED
+from mlops_ray.cli.next_head import go_on_with_next_head, start_again
 from mlops_ray.cli.options import (
     Address,
     AsJson,
@@ -22,7 +21,7 @@ from mlops_ray.cli.options import (
     StoreOption,
 )
 from mlops_ray.cli.output import emit_json, error_content, say
-from mlops_ray.cli.stdout import kept_from_others, release_stdout
+from mlops_ray.cli.stdout import kept_from_others
 
 __all__ = ["describe_contract", "describe_run", "describe_unfinished", "run"]
 
@@ -47,6 +46,7 @@ def run(  # noqa: PLR0913, PLR0917 - one argument an option
     Ends with 0 when the run is sealed, 3 when a gate or the data contract rejects it.
     """
     _start_from_bundle(config, overrides or (), store)
+    go_on_with_next_head()
     pipeline = mlops_ray.Pipeline(config, overrides=overrides or (), store=store, registry=registry)
     progress = mlops_ray.terminal_progress(is_plain=as_json)
     with kept_from_others():
@@ -70,14 +70,10 @@ def _start_from_bundle(config: Path, overrides: Sequence[str], store: Path | str
     """Go on as a process that imports captured code only; comes back in that process."""
     # Here, so that `--help` stays fast.
     from mlops_ray.pipeline.capture import bundle_to_start  # noqa: PLC0415
-    from mlops_ray.runtime.relaunch import execute  # noqa: PLC0415
 
     folder = bundle_to_start(config, overrides, store)
     if folder is not None:
-        release_stdout()
-        # Python would print a traceback while it starts; `mlops_ray.__main__` lets it through.
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        execute(folder, ["-m", "mlops_ray", *sys.argv[1:]])
+        start_again(folder)
 
 
 def _report_rejection(outcome: Any, *, as_json: bool) -> int:  # noqa: ANN401 - mlops_ray.Run

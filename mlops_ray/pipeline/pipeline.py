@@ -24,7 +24,7 @@ from mlops_ray.pipeline.run import Run, load_run
 from mlops_ray.pipeline.threshold import threshold_bytes
 from mlops_ray.pipeline.upload import check_outlives_upload
 from mlops_ray.pipeline.warm_start import with_warm_start
-from mlops_ray.runtime.address import check_address
+from mlops_ray.runtime.address import await_address
 from mlops_ray.runtime.resources import check_threads, check_workers
 from mlops_ray.storage import DigestCache, fail_point
 from mlops_ray.telemetry import LoggedProgress, RunLog, SilentProgress
@@ -253,7 +253,7 @@ class Pipeline:
             check_threads(model.threads, cpus)
             check_workers(model.workers, model.threads, cpus)
         else:
-            check_address(target)
+            await_address(target)
 
     def _registered(self, record: RunRecord) -> Run:
         run = load_run(record)

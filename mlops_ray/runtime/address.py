@@ -12,14 +12,17 @@ from __future__ import annotations
 import os
 import re
 import socket
+import time
 from typing import Final
 
 from mlops_ray.errors import ClusterError, ConfigError
 
-__all__ = ["check_address", "check_form"]
+__all__ = ["await_address", "check_address", "check_form", "head_timeout_s"]
 
 _HOST: Final = re.compile(r"[A-Za-z0-9._-]+|\[?[0-9A-Fa-f:.]+(?:%[\w.-]+)?\]?")
 _TIMEOUT_S: Final = 5.0
+_WAIT_VARIABLE: Final = "MLOPS_RAY_HEAD_TIMEOUT_S"
+_EVERY_S: Final = 0.5
 _EMPTY_SETTINGS: Final = bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
 _GREETING: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + _EMPTY_SETTINGS
 _FRAME_TYPE: Final = slice(3, 4)
@@ -49,6 +52,43 @@ def check_address(address: str, timeout_s: float = _TIMEOUT_S) -> None:
         raise _unreachable(address, str(error.strerror or error)) from error
     if not _is_encrypted() and answer[_FRAME_TYPE] != _SETTINGS:
         raise _unreachable(address, "a server that does not speak Ray's protocol")
+
+
+def await_address(address: str) -> None:
+    """Check an address as `check_address` does, and wait for a cluster that is not there yet.
+
+    Raises:
+        ConfigError: It has not the form ``host:port``, or what is to be waited is no time.
+        ClusterError: Nothing, or something that is no Ray control store, listens there in the end.
+    """
+    deadline = time.monotonic() + head_timeout_s()
+    while True:
+        try:
+            return check_address(address)
+        except ClusterError:
+            if time.monotonic() >= deadline:
+                raise
+        time.sleep(_EVERY_S)
+
+
+def head_timeout_s() -> float:
+    """How long to wait for a head that does not answer, from the environment or 0.
+
+    Raises:
+        ConfigError: The environment holds no number of seconds.
+
+    Example:
+        >>> head_timeout_s()
+        0.0
+    """
+    text = os.environ.get(_WAIT_VARIABLE, "") or "0"
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < 86_400:
+        raise ConfigError(f"{_WAIT_VARIABLE} cannot be used", repr(text[:40]), "seconds from 0")
+    return seconds
 
 
 def check_form(address: str) -> tuple[str, int]:

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, Final
 import ray
 
 from mlops_ray.errors import ClusterError, ConfigError
-from mlops_ray.runtime.address import check_address, check_form
+from mlops_ray.runtime.address import await_address, check_form
 from mlops_ray.runtime.auth_token import token_variables
 from mlops_ray.runtime.code_bundle import build_code_bundle, import_paths
 from mlops_ray.runtime.head_watch import watched_head
@@ -186,7 +186,7 @@ def _join(address: str, num_cpus: int | None, code: Path | None, cleanup: ExitSt
             f"num_cpus = {num_cpus} with the running cluster {address}",
             hint=f"leave out --num-cpus, or --address and {_ADDRESS_VARIABLE}",
         )
-    check_address(address)
+    await_address(address)
     if code is None:
         code = build_code_bundle(cleanup.enter_context(session_folder()))
     cleanup.callback(ray.shutdown)
@@ -196,7 +196,14 @@ def _join(address: str, num_cpus: int | None, code: Path | None, cleanup: ExitSt
         address=address,
         runtime_env=_runtime_env(code),
     )
-    cleanup.enter_context(watched_head(ray.get_runtime_context().gcs_address))
+    cleanup.enter_context(watched_head(ray.get_runtime_context().gcs_address, _node_here()))
+
+
+def _node_here() -> str | None:
+    """Unix socket of the node that this process is connected through."""
+    here = ray.get_runtime_context().get_node_id()
+    nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+    return next((node["RayletSocketName"] for node in nodes if node["NodeID"] == here), None)
 
 
 def _initialise(failure: str, hint: str, **options: Any) -> None:  # noqa: ANN401 - Ray's keywords

@@ -1,10 +1,11 @@
 import socket
 import threading
+import time
 
 import pytest
 
 from mlops_ray.errors import ClusterError, ConfigError
-from mlops_ray.runtime.address import check_address
+from mlops_ray.runtime.address import await_address, check_address, head_timeout_s
 
 
 @pytest.fixture
@@ -78,3 +79,42 @@ def test_a_settings_frame_is_enough(listener):
 
 def test_auto_is_left_to_ray():
     check_address("auto")
+
+
+def test_a_cluster_that_is_not_there_yet_is_waited_for(listener, monkeypatch):
+    address = f"127.0.0.1:{listener.getsockname()[1]}"
+    listener.close()
+    monkeypatch.setenv("MLOPS_RAY_HEAD_TIMEOUT_S", "60")
+    waiting = threading.Thread(target=await_address, args=(address,))
+    waiting.start()
+    waiting.join(0.3)
+    assert waiting.is_alive()
+
+    with socket.create_server(("127.0.0.1", int(address.rpartition(":")[2]))) as later:
+        answer_with(later, bytes([0, 0, 0, 4, 0, 0, 0, 0, 0]))
+        waiting.join(30)
+
+    assert not waiting.is_alive()
+
+
+def test_it_is_not_waited_for_longer_than_said_nor_at_all_by_default(listener, monkeypatch):
+    address = f"127.0.0.1:{listener.getsockname()[1]}"
+    listener.close()
+
+    for said, longest_s in (("0.6", 5.0), (None, 0.5)):
+        if said is None:
+            monkeypatch.delenv("MLOPS_RAY_HEAD_TIMEOUT_S")
+        else:
+            monkeypatch.setenv("MLOPS_RAY_HEAD_TIMEOUT_S", said)
+        before = time.monotonic()
+        with pytest.raises(ClusterError, match="refused"):
+            await_address(address)
+        assert float(said or 0) <= time.monotonic() - before < longest_s
+
+
+@pytest.mark.parametrize("text", ["soon", "-1", "nan", "inf"])
+def test_a_time_to_wait_that_is_none_is_refused(text, monkeypatch):
+    monkeypatch.setenv("MLOPS_RAY_HEAD_TIMEOUT_S", text)
+
+    with pytest.raises(ConfigError, match="MLOPS_RAY_HEAD_TIMEOUT_S"):
+        head_timeout_s()

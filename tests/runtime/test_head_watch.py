@@ -109,3 +109,23 @@ def test_without_a_handler_nothing_is_watched(monkeypatch):
 
     with watched_head("127.0.0.1:1"):
         assert threading.active_count() == before
+
+
+def test_a_node_of_this_machine_that_ended_is_noticed_though_another_head_answers(lost, tmp_path):
+    told, count = lost
+    head = Head()
+    node = socket.socket(socket.AF_UNIX)
+    node.bind(str(tmp_path / "raylet"))
+    node.listen()
+
+    with watched_head(f"127.0.0.1:{head.port}", str(tmp_path / "raylet"), patience_s=WITHIN_S):
+        connection, _ = node.accept()
+        for _ in range(3):
+            assert head.greeted.acquire(timeout=WITHIN_S)
+        assert told == []
+        connection.close()
+        assert count.acquire(timeout=WITHIN_S)
+
+    head.end()
+    node.close()
+    assert told[0].got == "its node on this machine has ended"
