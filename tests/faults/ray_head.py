@@ -28,11 +28,23 @@ class Head:
         address: For ``--address``.
         variables: What who joins needs in the environment.
         pid: Of its first process, whose session all others are in.
+        folder: Where it keeps its log.
     """
 
     address: str
     variables: dict[str, str]
     pid: int
+    folder: Path
+
+    @property
+    def is_up(self) -> bool:
+        """Whether it takes jobs."""
+        return (self.folder / "up").exists()
+
+    def said(self, words: str) -> list[str]:
+        """What its supervisor has said with these words in it."""
+        log = (self.folder / "log").read_text(encoding="utf-8", errors="replace")
+        return [x for x in log.splitlines() if " supervisor: " in x and words in x]
 
     @property
     def port(self) -> str:
@@ -53,10 +65,12 @@ class Head:
 
 
 @contextmanager
-def running_head(cpus: int = 2, variables: Mapping[str, str] | None = None) -> Iterator[Head]:
+def running_head(
+    cpus: int = 2, variables: Mapping[str, str] | None = None, **more: str
+) -> Iterator[Head]:
     """A head that ends with the block; its workers have these variables, else those of here."""
     inherited = os.environ if variables is None else variables
-    environment = {k: v for k, v in inherited.items() if not k.startswith("RAY_")}
+    environment = {k: v for k, v in inherited.items() if not k.startswith("RAY_")} | more
     environment["PYTHON"] = sys.executable
     with tempfile.TemporaryDirectory(prefix="head-", dir="/tmp") as folder:
         started = subprocess.run(
@@ -70,7 +84,7 @@ def running_head(cpus: int = 2, variables: Mapping[str, str] | None = None) -> I
         variables = {key: text for key, text in found.items() if key.startswith("RAY_AUTH")}
         pid = int((Path(folder) / "pid").read_text(encoding="ascii"))
         try:
-            yield Head(f"127.0.0.1:{found['RAY_GCS_PORT']}", variables, pid)
+            yield Head(f"127.0.0.1:{found['RAY_GCS_PORT']}", variables, pid, Path(folder))
         finally:
             subprocess.run([SCRIPT, "stop", folder], env=environment, check=True)
 

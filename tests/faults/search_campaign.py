@@ -1,6 +1,7 @@
 """One search, however it is computed and whatever befalls it: the same trials, winner and bundle.
 
-    python tests/faults/search_campaign.py [--parts ways,kills,heads,trials] [--seeds 1 2 3]
+    python tests/faults/search_campaign.py [--parts ways,kills,heads,redis,trials]
+        [--seeds 1 2 3]
 
 ways     Every search of `search_runs` with every seed on 1, 2 and 4 CPUs and on two nodes, with
          waits at random, with a slot killed, and cut off by Ctrl-C and resumed, each into a fresh
@@ -12,6 +13,9 @@ kills    The driver gets SIGKILL at random moments of a search, every other time
 heads    A head loses its control store, all its processes, or these and the driver in the middle of
          a search. The driver says which cluster is lost and ends with 69; on another head the same
          command goes on, to the same end.
+redis    A head keeps its state in Redis, which is stopped, killed, or comes back empty in the
+         middle of a search, again and again. The head comes back by itself, and the one command
+         goes on to the same end; the memory of the head's processes stays bounded.
 trials   A configuration that scores NaN, one that hangs, one that takes all memory; a slot that
          stands still. The search goes on, and the other records are those of an undisturbed one.
 
@@ -29,6 +33,7 @@ from pathlib import Path
 
 from search_heads import Heads
 from search_kills import Kills
+from search_redis import Stops
 from search_trials import STATUS, Misbehaviour
 from search_ways import WAYS, Ways
 
@@ -38,12 +43,13 @@ WRONG = 4
 def main() -> int:
     """Run the parts; returns the exit code."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--parts", default="ways,kills,heads,trials")
+    parser.add_argument("--parts", default="ways,kills,heads,redis,trials")
     parser.add_argument("--seeds", nargs="+", default=["1", "2", "3"])
     parser.add_argument("--searches", nargs="+", default=[], help="names; all by default")
     parser.add_argument("--ways", nargs="+", default=list(WAYS), choices=WAYS)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--heads", type=int, default=6)
+    parser.add_argument("--stops", type=int, default=6, help="of Redis")
     parser.add_argument("--kill-seed", type=int, default=1)
     parser.add_argument("--faults", nargs="+", default=[*STATUS, "stop", "all nan"])
     given = parser.parse_args()
@@ -62,6 +68,7 @@ def main() -> int:
             "ways": lambda: ways.compare(given.ways),
             "kills": lambda: Kills(folder / "kills", given.kill_seed, expect).kill(given.kills),
             "heads": lambda: Heads(folder / "heads", given.kill_seed, expect).lose(given.heads),
+            "redis": lambda: Stops(folder / "redis", given.kill_seed, expect).stop(given.stops),
             "trials": lambda: Misbehaviour(folder / "trials", expect).all(given.faults),
         }
         for part in given.parts.split(","):
