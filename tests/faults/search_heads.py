@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import random
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import psutil
 from determinism_campaign import environment, waits
 from kill_processes import is_in
 from killed_run import Place, problems_of
@@ -98,7 +100,8 @@ class Heads:
         if victim == "head and driver":
             started.process.kill()
         for process in head.processes("gcs_server" if victim == "control store" else ""):
-            process.kill()
+            with suppress(psutil.NoSuchProcess):  # One that ended with another.
+                process.kill()
         if victim == "head and driver":
             started.process.wait()
             return
