@@ -338,7 +338,7 @@ def test_one_file_of_the_engine_runs_the_stages_that_import_it(own_engine):
 
 
 def test_a_default_in_the_source_is_named_where_it_stands_and_where_it_acts(own_engine):
-    file = own_engine.folder / "mlops_ray" / "config" / "model.py"
+    file = own_engine.folder / "mlops_ray" / "config" / "search.py"
     text = file.read_text()
     changed = text.replace('refit_on: Literal["train", "train_and_valid"] = "train_and_valid"', "X")
     assert changed != text, "the default stands elsewhere now"
@@ -350,7 +350,7 @@ def test_a_default_in_the_source_is_named_where_it_stands_and_where_it_acts(own_
     assert ("config", "search.refit_on") in planned.because["refit"]
     assert planned.own == {
         ("config", "search.refit_on"),
-        ("code", "mlops_ray/config/model.py"),
+        ("code", "mlops_ray/config/search.py"),
     }
 
 
