@@ -28,8 +28,8 @@ __all__ = ["SlotCallback", "StopWhenDone"]
 # Of slots that died before they could be given anything, one after the other.
 _MOST_FRUITLESS_STARTS: Final = 6
 _SAID: Final[dict[Loss, str]] = {
-    "died": "a worker of the search died; another takes its place",
-    "timed_out": "a trial was not done within 'search.timeout_s': its worker was killed",
+    "died": "a worker of the search died",
+    "timed_out": "a worker of the search was killed, not done within 'search.timeout_s'",
     "out_of_memory": "a worker of the search was killed for want of memory",
 }
 _OUT_OF_MEMORY: Final = re.compile(r"OutOfMemoryError|running low on memory|Out of Memory")
@@ -117,7 +117,9 @@ class SlotCallback(tune.Callback):
                     hint="'mlops-ray doctor' checks memory, disk and shared memory",
                 )
         why = self._why_lost(trial)
-        self._note(_SAID[why])
+        index = self._dispatch.trial_of(slot)
+        at = "without a trial" if index is None else f"at trial {index}"
+        self._note(f"{_SAID[why]}, {at}; another takes its place")
         self._do(lambda: self._dispatch.lose(slot, why))
 
     def on_step_end(

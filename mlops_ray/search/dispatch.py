@@ -85,6 +85,10 @@ class Dispatch:
             self._held[slot] = step
         return step
 
+    def trial_of(self, slot: str) -> int | None:
+        """Index of the trial that a slot works on; None where it has nothing to do."""
+        return self._held[slot].index if slot in self._held else None
+
     def over(self, slot: str) -> list[int]:
         """Trials that do not go on, whose live fits a slot has; each is told once."""
         return self._over.pop(slot, [])

@@ -180,7 +180,8 @@ def test_a_trial_survives_the_death_of_its_worker_but_not_every_time(
     records = run_search(make_task(), make_agenda(3), note=notes.append)
 
     assert died.exists()
-    assert notes == ["a worker of the search died; another takes its place"] * 4
+    said = "a worker of the search died, at trial {}; another takes its place"
+    assert sorted(notes) == [said.format(index) for index in (0, 1, 1, 1)]
     assert complaints == []
     here = records_here(make_task(), make_agenda(3))
     assert (records[0], records[2]) == (here[0], here[2])
@@ -213,15 +214,17 @@ def test_a_trial_that_hangs_is_ended_and_the_others_go_on(make_task, monkeypatch
             return super().step()
 
     monkeypatch.setattr(tuner, "SearchSlot", Hanging)
-    started_s = time.monotonic()
+    started_s, notes = time.monotonic(), []
 
-    records = run_search(make_task(), make_agenda(3), timeout_s=3.0)
+    records = run_search(make_task(), make_agenda(3), timeout_s=3.0, note=notes.append)
 
     assert time.monotonic() - started_s < 3 * 3.0 + 60
     here = records_here(make_task(), make_agenda(3))
     assert (records[0], records[2]) == (here[0], here[2])
     assert (records[1].status, records[1].error) == ("timed_out", "TimeoutError")
     assert [record.is_by_the_machine for record in records] == [False, True, False]
+    said = "a worker of the search was killed, not done within 'search.timeout_s', at trial 1; "
+    assert notes == [said + "another takes its place"] * 3
 
 
 @pytest.mark.ray
