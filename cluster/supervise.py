@@ -132,7 +132,7 @@ def _wait_for_redis(address: str | None) -> None:
         if trouble != said:
             _say(f"waits for Redis: {trouble}")
         said = trouble
-        time.sleep(_FIRST_WAIT_S)
+        time.sleep(_LOOK_EVERY_S)
     if said:
         _say("Redis answers")
 

@@ -23,6 +23,7 @@ _HOST: Final = re.compile(r"[A-Za-z0-9._-]+|\[?[0-9A-Fa-f:.]+(?:%[\w.-]+)?\]?")
 _TIMEOUT_S: Final = 5.0
 _WAIT_VARIABLE: Final = "MLOPS_RAY_HEAD_TIMEOUT_S"
 _EVERY_S: Final = 0.5
+_LONGEST_WAIT_S: Final = 86_400.0
 _EMPTY_SETTINGS: Final = bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
 _GREETING: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + _EMPTY_SETTINGS
 _FRAME_TYPE: Final = slice(3, 4)
@@ -86,8 +87,9 @@ def head_timeout_s() -> float:
         seconds = float(text)
     except ValueError:
         seconds = -1.0
-    if not 0 <= seconds < 86_400:
-        raise ConfigError(f"{_WAIT_VARIABLE} cannot be used", repr(text[:40]), "seconds from 0")
+    if not 0 <= seconds < _LONGEST_WAIT_S:
+        wanted = f"seconds, from 0 and below {_LONGEST_WAIT_S:g}"
+        raise ConfigError(f"{_WAIT_VARIABLE} cannot be used", repr(text[:40]), wanted)
     return seconds
 
 
